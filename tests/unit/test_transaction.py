@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from stepwell.write.transaction import STAGING, recover, write_files
+from stepwell.write.transaction import STAGING, Changed, recover, write_files
 
 FILES = {"one.txt": b"1", "new/deep/two.txt": b"2", "new/three.txt": b"3"}
 
@@ -76,3 +76,80 @@ def test_the_next_writer_finishes_what_a_killed_one_left(tmp_path: Path) -> None
     write_files(str(tmp_path), FILES)
     assert contents(tmp_path) == {**FILES, "folder/a.txt": b"a"}
     assert recover(str(tmp_path)) is None
+
+
+OLD = {"edited.txt": b"old", "deleted.txt": b"old", "folder/kept.txt": b"old"}
+NEW: dict[str, bytes | None] = {
+    "edited.txt": b"new",
+    "deleted.txt": None,
+    "folder/moved.txt": b"new",
+    "made/a.txt": b"a",
+}
+
+
+def put(root: Path, files: dict[str, bytes]) -> None:
+    for name, content in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(content)
+
+
+def written() -> dict[str, bytes]:
+    return {**{name: text for name, text in {**OLD, **NEW}.items() if text is not None}}
+
+
+def test_files_are_deleted_and_written_together(tmp_path: Path) -> None:
+    put(tmp_path, OLD)
+    assert write_files(str(tmp_path), NEW, read=dict.fromkeys(NEW, None) | OLD) == tuple(NEW)
+    assert contents(tmp_path) == written()
+
+
+@pytest.mark.parametrize("name", ["edited.txt", "deleted.txt", "folder/moved.txt"])
+def test_a_file_that_changed_since_it_was_read_is_not_overwritten(tmp_path: Path, name: str) -> None:
+    put(tmp_path, OLD)
+    read = {path: OLD.get(path) for path in NEW}
+    put(tmp_path, {name: b"changed meanwhile"})
+    before = contents(tmp_path)
+    with pytest.raises(Changed) as refused:
+        write_files(str(tmp_path), NEW, read=read)
+    assert refused.value.path == name
+    assert contents(tmp_path) == before
+
+
+def test_a_killed_writer_leaves_old_or_new_files_after_the_next_command(tmp_path: Path) -> None:
+    killed = 0
+    for step in range(1, 200):
+        root = tmp_path / str(step)
+        put(root, OLD)
+        child = os.fork()
+        if child == 0:
+            _die_at(step)
+            write_files(str(root), NEW, read={path: OLD.get(path) for path in NEW})
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        recover(str(root))
+        assert contents(root) in (OLD, written()), step
+        write_files(str(root), NEW)
+        assert contents(root) == written()
+        assert not list(root.rglob(".*"))
+        if status == 0:
+            break
+        killed += 1
+    assert killed > 15
+
+
+def _die_at(step: int) -> None:
+    """Kill this process at a call of the operating system that changes files."""
+    count = 0
+
+    def dying(real: Any) -> Any:
+        def call(*arguments: Any, **options: Any) -> Any:
+            nonlocal count
+            count += 1
+            if count == step:
+                os._exit(9)
+            return real(*arguments, **options)
+
+        return call
+
+    for name in ("replace", "rename", "unlink", "mkdir", "rmdir", "fsync", "chmod"):
+        setattr(os, name, dying(getattr(os, name)))

@@ -14,6 +14,13 @@ GROUPS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = MappingProxyType(
     {
         "Edit and check": {
             "new": ("new_step", "Create the definition of a step."),
+            "set": ("edit:set_fields", "Set fields of a step in its files."),
+            "unset": ("edit:unset_fields", "Remove fields of a step from its files."),
+            "override": ("edit:override", "Override fields of a step in a workspace."),
+            "deprecate": ("edit:deprecate", "Mark a step as deprecated."),
+            "rename": ("move:rename", "Rename a step with all references."),
+            "move": ("move:move", "Move a step to another workspace or to the core."),
+            "remove": ("move:remove", "Remove a step and its overrides."),
             "check": ("check", "Check the project's definitions, overlays and configuration."),
             "align": ("align", "Check that interfaces match scripts, other steps and builders."),
             "freeze": ("freeze", "Write the frozen modules that legacy code imports."),

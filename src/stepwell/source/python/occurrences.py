@@ -10,7 +10,7 @@ from typing import Final, NamedTuple, final
 from stepwell.source.python.outline import ParseFailure
 from stepwell.source.python.outliner import parse, warnings_kept_in
 
-__all__ = ["Mention", "Words", "mentions_in", "places_in"]
+__all__ = ["Mention", "Words", "mentions_in", "places_in", "with_renamed_strings"]
 
 _BLANK: Final = re.compile(r"\s")
 _JOB_TYPE: Final = r"(?:_[A-Z][A-Za-z0-9_]*)?"
@@ -126,6 +126,32 @@ def _of_node(node: ast.AST, words: Words, lines: list[bytes]) -> Iterator[Mentio
             yield _mention(what, node.name, node.lineno, max(at, node.col_offset), lines)
     elif isinstance(node, (ast.keyword, ast.arg)) and node.arg is not None and words.means(node.arg):
         yield _mention("argument", node.arg, node.lineno, node.col_offset, lines)
+
+
+def with_renamed_strings(content: bytes, name: str, new: str) -> bytes:
+    """Return a source in which the strings that equal a name, optionally with a job type, use another one.
+
+    Strings that contain escapes or span lines are kept, as is a file that cannot be parsed.
+    """
+    words = Words((name,))
+    with warnings_kept_in():
+        tree = parse(content)
+    if isinstance(tree, ParseFailure) or not words.holds(content):
+        return content
+    lines = content.splitlines(keepends=True)
+    mark = len(content) - len(content.removeprefix(b"\xef\xbb\xbf"))
+    places: list[tuple[int, int, int]] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and words.tells(node.value):
+            end = node.end_col_offset or 0
+            offset = mark if node.lineno == 1 else 0
+            literal = lines[node.lineno - 1][node.col_offset + offset : end + offset]
+            if node.end_lineno == node.lineno and literal.strip(b"'\"rRuU") == node.value.encode():
+                places.append((node.lineno - 1, node.col_offset + offset, end + offset))
+    for line, start, end in sorted(set(places), reverse=True):
+        renamed = lines[line][start:end].replace(name.encode(), new.encode(), 1)
+        lines[line] = lines[line][:start] + renamed + lines[line][end:]
+    return b"".join(lines)
 
 
 def _mention(what: str, name: str, line: int, offset: int, lines: list[bytes]) -> Mention:

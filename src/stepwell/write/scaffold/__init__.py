@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stepwell.write.scaffold.catalog import CopiedPipeline, copy_pipeline, open_catalog
 from stepwell.write.scaffold.plan import ScaffoldPlan, plan, values_for
-from stepwell.write.scaffold.step import NotWritten, plan_pipeline, plan_step
+from stepwell.write.scaffold.step import NotWritten, assigned, located, plan_pipeline, plan_step
 from stepwell.write.scaffold.template_files import Template, find_templates, render
 from stepwell.write.scaffold.workspace_files import copy_files, remove
 
@@ -13,9 +13,11 @@ __all__ = [
     "NotWritten",
     "ScaffoldPlan",
     "Template",
+    "assigned",
     "copy_files",
     "copy_pipeline",
     "find_templates",
+    "located",
     "open_catalog",
     "plan",
     "plan_pipeline",

@@ -11,7 +11,7 @@ from typing import Any, Final, final
 
 from stepwell.code.references import check_references, source_folders
 from stepwell.code.workspace_isolation import check_isolation
-from stepwell.model.settings import Project
+from stepwell.model.settings import Project, read_project
 from stepwell.resolve.load import FindPlugins, load
 from stepwell.resolve.snapshot import Snapshot
 from stepwell.source.diagnostic import Diagnostic, Severity, in_order
@@ -33,11 +33,11 @@ class ScaffoldPlan:
     """Planned files and their check.
 
     Args:
-       files: content by path.
+       files: content by path; ``None`` for deleted files.
        diagnostics: new findings in order.
     """
 
-    files: Mapping[str, bytes]
+    files: Mapping[str, bytes | None]
     snapshot: Snapshot
     diagnostics: tuple[Diagnostic, ...]
 
@@ -50,7 +50,7 @@ class ScaffoldPlan:
 def plan(
     project: Project,
     before: tuple[Diagnostic, ...],
-    files: Mapping[str, bytes],
+    files: Mapping[str, bytes | None],
     today: date,
     plugins: FindPlugins,
     workspace: str | None,
@@ -58,10 +58,14 @@ def plan(
     """Check a project with planned files, without writing.
 
     Args:
-       files: content of new and changed files by path.
+       files: content of new and changed files by path; ``None`` for deleted files.
        workspace: also check its isolation and references; ``None`` for none.
     """
-    staged = replace(project, tree=Staged(project.tree, files))
+    tree = Staged(project.tree, files)
+    has_new_configuration = project.config is not None and project.config.path in files
+    staged = (read_project(project.root, tree) if has_new_configuration else None) or replace(
+        project, tree=tree
+    )
     loaded = load(staged, today, plugins=plugins)
     found = list(loaded.diagnostics)
     old = list(before)
@@ -85,12 +89,12 @@ def _same(finding: Diagnostic) -> tuple[str, str, str]:
     return finding.id, finding.message, finding.span.path if finding.span is not None else ""
 
 
-def _overlaid(index: SourceIndex, files: Mapping[str, bytes]) -> SourceIndex:
+def _overlaid(index: SourceIndex, files: Mapping[str, bytes | None]) -> SourceIndex:
     """Return the sources overlaid with planned files."""
     merged = dict(index.files)
     with warnings_kept_in():
         for path, content in files.items():
-            if path.endswith(".py"):
+            if path.endswith(".py") and content is not None:
                 said = outline_of(content)
                 failed = said if isinstance(said, ParseFailure) else None
                 outline = None if isinstance(said, ParseFailure) else said

@@ -28,6 +28,8 @@ from stepwell.write.migrate.plan import file_text, in_schema_order
 __all__ = [
     "NewFile",
     "NotWritten",
+    "assigned",
+    "located",
     "plan_pipeline",
     "plan_step",
     "schema_near",
@@ -122,32 +124,58 @@ def schema_near(project: Project, path: str, noun: str) -> str:
     return posixpath.relpath(schema, posixpath.dirname(path))
 
 
-def _set(data: dict[str, Any], said: str) -> None:
-    field, equals, text = said.partition("=")
+def assigned(item: str) -> tuple[tuple[str, ...], Any]:
+    """Return the pointer and the value of ``field=value``, with the type that the schema declares.
+
+    Returns:
+       The value is ``None`` if the text is empty.
+
+    Raises:
+       NotWritten: the field is unknown, or the value is not valid YAML.
+    """
+    field, equals, text = item.partition("=")
     if not equals:
-        raise NotWritten(f"`{said}` has no value: use `{said}=...`, or `{said}=` to omit the field")
+        raise NotWritten(f"`{item}` has no value: use `{item}=...`, or `{item}=` to omit the field")
+    pointer, form = located(field)
+    if form is None:
+        return pointer, _read(field, text)
+    return pointer, _value(field, form, text) if text else None
+
+
+def located(field: str) -> tuple[tuple[str, ...], Mapping[str, Any] | None]:
+    """Return the pointer and the schema of a field of a step, nested with dots; no schema for ``x-`` fields.
+
+    Raises:
+       NotWritten: there is no such field.
+    """
     whole, _, inner = field.partition(".")
-    if whole == "name":
-        raise NotWritten("the name is the argument of the command and cannot be set")
-    properties = contents("step")["properties"]
-    if whole[:2] == "x-" and not inner:
-        data[field] = _read(field, text)
-        return
+    if whole[:2] == "x-":
+        return (whole, *inner.split(".")) if inner else (whole,), None
     if whole not in fields("step"):
         raise NotWritten(f"unknown field `{whole}` ({_near(whole, fields('step'))})")
-    holders, form, key = [data], properties[whole], whole
-    for place, part in enumerate(inner.split(".") if inner else (), 1):
-        form = _form_below(form, field.split(".")[:place], part)
-        below = holders[-1].get(key)
+    form: Mapping[str, Any] = contents("step")["properties"][whole]
+    pointer: tuple[str, ...] = (whole,)
+    for part in inner.split(".") if inner else ():
+        form = _form_below(form, list(pointer), part)
+        pointer = (*pointer, part)
+    return pointer, form
+
+
+def _set(data: dict[str, Any], item: str) -> None:
+    pointer, value = assigned(item)
+    if pointer[0] == "name":
+        raise NotWritten("the name is the argument of the command and cannot be set")
+    holders = [data]
+    for part in pointer[:-1]:
+        below = holders[-1].get(part)
         if not isinstance(below, dict):
-            below = holders[-1][key] = {}
+            below = holders[-1][part] = {}
         holders.append(below)
-        key = part
-    if text:
-        holders[-1][key] = _value(field, form, text)
+    if value is not None or pointer[0].startswith("x-"):
+        holders[-1][pointer[-1]] = value
         return
-    holders[-1].pop(key, None)
-    for holder, part in reversed(list(zip(holders, field.split("."), strict=False))):
+    holders[-1].pop(pointer[-1], None)
+    for holder, part in reversed(list(zip(holders, pointer, strict=False))):
         if holder.get(part) == {}:  # now empty
             del holder[part]
 

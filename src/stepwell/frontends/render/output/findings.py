@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from stepwell.frontends.render.output.record import Amount, Count, Ordinal, OutputPart, OutputRecord, doc
+from stepwell.frontends.render.output.record import (
+    Amount,
+    Count,
+    Ordinal,
+    OutputPart,
+    OutputRecord,
+    doc,
+    one_of,
+)
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from stepwell.frontends.render.report import Report
 
@@ -83,6 +91,24 @@ class CheckOutput(OutputRecord, frozen=True, kw_only=True):
     ]
 
 
+class EditedFile(OutputPart, frozen=True, kw_only=True):
+    """A changed file."""
+
+    path: Annotated[str, doc("Relative to the project, with `/`.", "registry.d/steps/scoring.yaml")]
+    change: Annotated[str, one_of("created", "edited", "deleted"), doc("Change of the file.", "edited")]
+    diff: Annotated[
+        str, doc("Unified diff of the file.", "--- a/x.yaml\n+++ b/x.yaml\n@@ -1 +1 @@\n-a: 1\n+a: 2\n")
+    ]
+
+
+class EditOutput(OutputRecord, frozen=True, kw_only=True):
+    """Output of commands that edit definition files: what changed, and the findings that the edit adds."""
+
+    written: Annotated[bool, doc("Whether the files were written: not with `--dry-run` or after errors.")]
+    files: Annotated[tuple[EditedFile, ...], doc("Changed files.")]
+    diagnostics: Annotated[tuple[ReportedFinding, ...], doc("New findings, in the order of `check`.")]
+
+
 class FilePosition(OutputPart, frozen=True, kw_only=True):
     """A position in a file."""
 
@@ -103,6 +129,28 @@ def check_output(report: Report, found: Iterable[Diagnostic]) -> CheckOutput:
             warnings=report.count(Severity.WARNING),
             infos=report.count(Severity.INFO),
             seconds=round(report.seconds, 6),
+        ),
+        diagnostics=findings(found),
+    )
+
+
+def edit_output(
+    files: Mapping[str, tuple[bytes | None, bytes | None, str]], found: Iterable[Diagnostic], *, written: bool
+) -> EditOutput:
+    """The result of an edit.
+
+    Args:
+        files: content before and after by path, and the diff.
+    """
+    return EditOutput(
+        written=written,
+        files=tuple(
+            EditedFile(
+                path=path,
+                change="created" if before is None else "deleted" if after is None else "edited",
+                diff=diff,
+            )
+            for path, (before, after, diff) in files.items()
         ),
         diagnostics=findings(found),
     )

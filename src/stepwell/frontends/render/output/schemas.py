@@ -12,7 +12,7 @@ import msgspec
 
 from stepwell.frontends.render.output.alignment import AlignOutput
 from stepwell.frontends.render.output.components import ComponentsOutput, ExplainOutput
-from stepwell.frontends.render.output.findings import CheckOutput
+from stepwell.frontends.render.output.findings import CheckOutput, EditOutput
 from stepwell.frontends.render.output.history import DiffOutput, LogOutput
 from stepwell.frontends.render.output.imports import ImportOutput
 from stepwell.frontends.render.output.pipelines import (
@@ -49,6 +49,7 @@ OUTPUTS: Final[Mapping[str, type[OutputRecord]]] = MappingProxyType(
         "compat": CompatOutput,
         "components": ComponentsOutput,
         "conflicts": ConflictsOutput,
+        "deprecate": EditOutput,
         "diff": DiffOutput,
         "doctor": DoctorOutput,
         "explain": ExplainOutput,
@@ -56,6 +57,8 @@ OUTPUTS: Final[Mapping[str, type[OutputRecord]]] = MappingProxyType(
         "import": ImportOutput,
         "list": ListOutput,
         "log": LogOutput,
+        "move": EditOutput,
+        "override": EditOutput,
         "pipeline check": PipelineCheckOutput,
         "pipeline compare": PipelineCompareOutput,
         "pipeline list": PipelineListOutput,
@@ -64,9 +67,13 @@ OUTPUTS: Final[Mapping[str, type[OutputRecord]]] = MappingProxyType(
         "pipeline test": PipelineTestOutput,
         "pipeline wire": PipelineWireOutput,
         "providers": ProvidersOutput,
+        "remove": EditOutput,
+        "rename": EditOutput,
         "resolve": ResolveOutput,
+        "set": EditOutput,
         "step run": PipelineRunOutput,
         "step test": PipelineRunOutput,
+        "unset": EditOutput,
         "watch": WatchLine,
         "workflow check": CheckOutput,
         "workflow run": WorkflowRunOutput,
@@ -78,19 +85,24 @@ OUTPUTS: Final[Mapping[str, type[OutputRecord]]] = MappingProxyType(
 )
 """The record that each command prints with ``--format json``; ``show`` prints the definition itself."""
 
+_SHARED: Final[Mapping[type[OutputRecord] | None, str]] = MappingProxyType(
+    {CheckOutput: "diagnostics", EditOutput: "output-edit"}
+)
+"""Schemas that several commands share."""
+
 _BASE: Final = "https://stepwell.dev/schemas/1"
 
 
 def schema_name(command: str) -> str:
     """The name of the schema of a command's output."""
-    return "diagnostics" if OUTPUTS.get(command) is CheckOutput else f"output-{command.replace(' ', '-')}"
+    return _SHARED.get(OUTPUTS.get(command)) or f"output-{command.replace(' ', '-')}"
 
 
 def output_schemas() -> dict[str, dict[str, Any]]:
     """The schema of every output, by its name."""
     schemas = {
         schema_name(command): schema_of(
-            record, schema_name(command), "diagnostics" if record is CheckOutput else command
+            record, schema_name(command), _SHARED.get(record, command).removeprefix("output-")
         )
         for command, record in OUTPUTS.items()
     }

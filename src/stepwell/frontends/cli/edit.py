@@ -1,0 +1,355 @@
+"""``stepwell set``, ``unset``, ``override`` and ``deprecate``: edit the fields of steps in their files."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from datetime import date
+from functools import wraps
+from typing import Any, TypeVar
+
+import click
+
+from stepwell.frontends.cli.options import (
+    CommonOptions,
+    color_wanted,
+    complete_step,
+    displayed_path,
+    format_option,
+    open_registry,
+    project_options,
+    step_of,
+    tell,
+    view_of,
+    workspace_option,
+    write_json,
+)
+from stepwell.frontends.render.columns import painted
+from stepwell.live.registry import Registry
+from stepwell.model import StepDefinition
+from stepwell.resolve.plugins import find_plugins
+from stepwell.resolve.view import View
+from stepwell.source.diagnostic import Severity
+from stepwell.source.document import thaw
+from stepwell.source.escape_control import visible
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_IN_FILES = "Edit the files of this workspace, creating an override if needed (default: the core's file)."
+
+
+def edit_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Add ``--dry-run``, ``--force`` and ``--format``, and report refused edits as usage errors."""
+
+    @wraps(command)
+    def wrapper(*args: Any, **kwargs: Any) -> int:
+        from stepwell.write.edit.engine import EditRefused
+        from stepwell.write.scaffold import NotWritten
+
+        try:
+            return command(*args, **kwargs)
+        except (EditRefused, NotWritten) as error:
+            raise click.UsageError(f"{visible(str(error))}; nothing was written") from None
+
+    for option in (
+        format_option("text", "json"),
+        click.option("--force", is_flag=True, help="Write the files even if the edit adds errors."),
+        click.option("--dry-run", is_flag=True, help="Print a unified diff and write nothing."),
+    ):
+        wrapper = option(wrapper)
+    return wrapper
+
+
+def finish(
+    registry: Registry,
+    files: Any,
+    common: CommonOptions,
+    *,
+    dry_run: bool,
+    force: bool,
+    form: str,
+    obstacle: str = "",
+) -> int:
+    """Check planned edits, then write them or print their diff.
+
+    Args:
+       obstacle: reason for which only ``--force`` writes the files.
+
+    Returns:
+       The exit code: 1 if the edit was refused.
+    """
+    planned = files.check(registry.diagnostics, date.today(), find_plugins)  # noqa: DTZ011 - local date
+    if not planned.is_sound:
+        obstacle = "the edit adds errors"
+    refused = bool(obstacle) and not force
+    is_written = bool(files.files) and not refused and not dry_run
+    if is_written:
+        _save(files)
+    if form == "json":
+        from stepwell.frontends.render.output.findings import edit_output
+
+        rows = {
+            path: (files.read[path], content, files.diff_of(path)) for path, content in files.files.items()
+        }
+        write_json(edit_output(rows, planned.diagnostics, written=is_written))
+        return int(refused)
+    if dry_run:
+        sys.stdout.writelines(map(_colored, files.diff()))
+    sys.stdout.writelines(f"{line}\n" for line in tell(planned.diagnostics, registry.project))
+    root = registry.project.root
+    if refused:
+        sys.stdout.write(f"{obstacle}, so nothing was written (--force writes the files)\n")
+    elif not files.files:
+        sys.stdout.write("nothing to change\n")
+    elif is_written and not common.quiet:
+        for path, content in files.files.items():
+            before = files.read[path]
+            word = "deleted" if content is None else "wrote" if before is None else "edited"
+            sys.stdout.write(f"{word} {visible(displayed_path(root, path))}\n")
+    return int(refused)
+
+
+def _save(files: Any) -> None:
+    from stepwell.write.transaction import Busy, Changed
+
+    try:
+        files.save()
+    except Busy:
+        raise click.UsageError(
+            "another command is writing to this project; try again when it has finished"
+        ) from None
+    except (Changed, ValueError) as error:
+        raise click.UsageError(visible(str(error))) from None
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        where = f"{visible(str(error.filename))}: " if error.filename else ""
+        raise click.ClickException(f"{where}{reason}; nothing was written") from None
+
+
+def _colored(line: str) -> str:
+    code = {"+": "32", "-": "31", "@": "36"}.get(line[:1], "")
+    shown = visible(line.rstrip("\n"))
+    return f"{painted(shown, code, color=color_wanted()) if code else shown}\n"
+
+
+def steps_edits(registry: Registry) -> Any:
+    """Return empty edits of the steps of a project, and their files.
+
+    Raises:
+       UsageError: the configuration has errors.
+    """
+    from stepwell.write.edit.plan import FileEdits
+    from stepwell.write.edit.steps import StepEdits
+
+    project = registry.project
+    if any(finding.severity is Severity.ERROR for finding in project.diagnostics):
+        raise click.UsageError("the configuration has errors, nothing was written (run `stepwell check`)")
+    files = FileEdits(project)
+    return StepEdits(project, registry.snapshot, files), files
+
+
+_SET_EXAMPLE = """\b
+Examples:
+  stepwell set XGBoostTraining framework=xgboost
+  stepwell set XGBoostTraining priority=75 environment_tags=gpu,production --workspace alice
+  stepwell set --where framework=xgboost environment_tags=gpu --dry-run
+"""
+
+
+@click.command("set", epilog=_SET_EXAMPLE, short_help="Set fields of a step in its files.")
+@click.argument(
+    "arguments", metavar="[STEP] FIELD=VALUE...", nargs=-1, required=True, shell_complete=complete_step
+)
+@click.option(
+    "--where",
+    metavar="FIELD=VALUE",
+    multiple=True,
+    help="Instead of STEP, edit every step of the view with this value (repeatable).",
+)
+@workspace_option(_IN_FILES, from_environment=False)
+@edit_options
+@project_options
+def set_fields(
+    arguments: tuple[str, ...],
+    where: tuple[str, ...],
+    workspace: str | None,
+    dry_run: bool,
+    force: bool,
+    form: str,
+    common: CommonOptions,
+) -> int:
+    """Set fields of STEP in the file that `explain` names as their origin.
+
+    Values have the type that the schema declares, so `since=1.10` stays text. Write a list as `a,b` or as
+    YAML, and a nested field as `deprecated.since=1.4`. Only the bytes of the values change; comments, key
+    order and layout remain. The result is checked, and an edit that adds errors is not written without
+    --force.
+    """
+    from stepwell.write.scaffold import assigned
+
+    registry = open_registry(common)
+    view = view_of(registry, workspace)
+    name, fields = _step_and_fields(arguments, where)
+    assignments = [assigned(item) for item in fields]
+    for item, (pointer, value) in zip(fields, assignments, strict=True):
+        if value is None and not pointer[0].startswith("x-"):
+            raise click.UsageError(f"`{item}` has no value; run `stepwell unset` to remove a field")
+        if pointer == ("name",):
+            raise click.UsageError("the name cannot be set; run `stepwell rename`")
+    steps = [step_of(registry, view, name)] if name else _matching(view, where)
+    edits, files = steps_edits(registry)
+    for step in steps:
+        edits.set(view, step, assignments)
+    return finish(registry, files, common, dry_run=dry_run, force=force, form=form)
+
+
+def _step_and_fields(arguments: tuple[str, ...], where: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    first = arguments[0]
+    name = "" if "=" in first else first
+    fields = arguments[1:] if name else arguments
+    if bool(name) == bool(where):
+        raise click.UsageError("name a STEP, or select steps with --where")
+    if not fields:
+        raise click.UsageError("no FIELD=VALUE to set")
+    return name, fields
+
+
+def _matching(view: View, where: tuple[str, ...]) -> list[StepDefinition]:
+    """Return the steps with all values of ``--where``."""
+    from stepwell.write.edit.engine import at
+    from stepwell.write.scaffold import assigned
+
+    wanted = [assigned(item) for item in where]
+
+    def fits(step: StepDefinition) -> bool:
+        for pointer, value in wanted:
+            try:
+                there = at(step.effective(), pointer)
+            except LookupError:
+                there = None
+            if thaw(there) != value:
+                return False
+        return True
+
+    steps = [step for step in view.values() if fits(step)]
+    if not steps:
+        raise click.UsageError(f"no step in {view.title} has {' and '.join(f'`{item}`' for item in where)}")
+    return steps
+
+
+_UNSET_EXAMPLE = """\b
+Examples:
+  stepwell unset XGBoostTraining framework
+  stepwell unset XGBoostTraining deprecated.note --workspace alice
+"""
+
+
+@click.command("unset", epilog=_UNSET_EXAMPLE, short_help="Remove fields of a step from its files.")
+@click.argument("step", shell_complete=complete_step)
+@click.argument("fields", metavar="FIELD...", nargs=-1, required=True)
+@workspace_option(_IN_FILES, from_environment=False)
+@edit_options
+@project_options
+def unset_fields(
+    step: str,
+    fields: tuple[str, ...],
+    workspace: str | None,
+    dry_run: bool,
+    force: bool,
+    form: str,
+    common: CommonOptions,
+) -> int:
+    """Remove fields of STEP from the file that `explain` names as their origin.
+
+    In a workspace, a field of the core is removed by `null` in the override. A comment beside a removed field
+    is kept in its own line.
+    """
+    from stepwell.write.scaffold import located
+
+    registry = open_registry(common)
+    view = view_of(registry, workspace)
+    definition = step_of(registry, view, step)
+    edits, files = steps_edits(registry)
+    edits.unset(view, definition, [located(field)[0] for field in fields])
+    return finish(registry, files, common, dry_run=dry_run, force=force, form=form)
+
+
+_OVERRIDE_EXAMPLE = """\b
+Examples:
+  stepwell override XGBoostTraining --workspace alice --set priority=75
+"""
+
+
+@click.command("override", epilog=_OVERRIDE_EXAMPLE, short_help="Override fields of a step in a workspace.")
+@click.argument("step", shell_complete=complete_step)
+@workspace_option("Workspace of the override; required.", from_environment=False)
+@click.option("--set", "fields", metavar="FIELD=VALUE", multiple=True, help="Override a field (repeatable).")
+@edit_options
+@project_options
+def override(
+    step: str,
+    workspace: str | None,
+    fields: tuple[str, ...],
+    dry_run: bool,
+    force: bool,
+    form: str,
+    common: CommonOptions,
+) -> int:
+    """Write the smallest override of STEP in a workspace: only values that differ from the layers below.
+
+    An empty value removes an optional field.
+    """
+    from stepwell.write.scaffold import assigned
+
+    if not workspace or not fields:
+        raise click.UsageError("--workspace and at least one --set are required")
+    registry = open_registry(common)
+    view = view_of(registry, workspace)
+    definition = step_of(registry, view, step)
+    edits, files = steps_edits(registry)
+    edits.override(workspace, definition, [assigned(item) for item in fields])
+    return finish(registry, files, common, dry_run=dry_run, force=force, form=form)
+
+
+_DEPRECATE_EXAMPLE = """\b
+Examples:
+  stepwell deprecate OldTraining --replaced-by NewTraining --remove-after 2030-06-30
+"""
+
+
+@click.command("deprecate", epilog=_DEPRECATE_EXAMPLE, short_help="Mark a step as deprecated.")
+@click.argument("step", shell_complete=complete_step)
+@click.option("--replaced-by", metavar="STEP", shell_complete=complete_step, help="Step to use instead.")
+@click.option("--remove-after", metavar="DATE", help="Date after which the step may be removed: YYYY-MM-DD.")
+@click.option("--since", metavar="VERSION", help="Version of the deprecation.")
+@click.option("--note", metavar="TEXT", help="Advice for users.")
+@workspace_option(_IN_FILES, from_environment=False)
+@edit_options
+@project_options
+def deprecate(
+    step: str,
+    replaced_by: str | None,
+    remove_after: str | None,
+    since: str | None,
+    note: str | None,
+    workspace: str | None,
+    dry_run: bool,
+    force: bool,
+    form: str,
+    common: CommonOptions,
+) -> int:
+    """Mark STEP as deprecated. Its users see the notice; after the date, `check` reports the step."""
+    registry = open_registry(common)
+    view = view_of(registry, workspace)
+    definition = step_of(registry, view, step)
+    if remove_after is not None and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", remove_after):
+        raise click.UsageError(f"`{visible(remove_after)}` is no date: write YYYY-MM-DD")
+    successor = step_of(registry, view, replaced_by).name if replaced_by else None
+    stated = {"since": since, "replaced_by": successor, "remove_after": remove_after, "note": note}
+    notice = {field: text for field, text in stated.items() if text is not None}
+    if not notice:
+        raise click.UsageError("specify --replaced-by, --remove-after, --since or --note")
+    edits, files = steps_edits(registry)
+    edits.deprecate(view, definition, notice)
+    return finish(registry, files, common, dry_run=dry_run, force=force, form=form)

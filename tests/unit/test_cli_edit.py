@@ -1,0 +1,293 @@
+"""``stepwell set``, ``unset``, ``override``, ``deprecate``, ``rename``, ``move`` and ``remove``."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.conftest import Project, RunStepwell
+
+TREES = """\
+# The trees.
+name: Trees
+sagemaker_step_type: Training   # of SageMaker
+description: Train trees.
+
+framework: 'xgboost'
+environment_tags:
+  - gpu  # since 2024
+x-team: {name: fraud}
+"""
+FILES = {
+    "registry.d/steps/trees.yaml": TREES,
+    "registry.d/steps/scoring.toml": (
+        'name = "Scoring"  # the name\ndescription = "Score."\nframework = "xgboost"\n'
+        '[interface.inputs.model]\npath = "/opt/model"\ntype = "model"\n'
+        'compatible_sources = ["Trees", "Trees-training"]\n'
+    ),
+    "registry.d/steps/old.yaml": "name: Old\ndescription: Old.\ndeprecated: {replaced_by: Trees}\n",
+    "registry.d/pipelines/nightly.yaml": (
+        "name: Nightly\ndescription: Run.\nsteps:\n  - id: train\n    step: Trees:training  # nightly\n"
+    ),
+    "workspaces/alice/override/steps/trees.yaml": "name: Trees\npriority: 30\n",
+    "workspaces/alice/local/steps/row_count.yaml": "name: RowCount\ndescription: Count rows.\n",
+    "workspaces/bob/workspace.yaml": "version: '1.0'\n",
+    "src/runner.py": 'STEPS = ["Trees", \'Trees_Training\', "Trees are green"]  # "Trees"\n',
+}
+CORE = "registry.d/steps/trees.yaml"
+
+
+def contents(root: Path) -> Mapping[str, str]:
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes().decode()
+        for path in root.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+def changed(root: Path, before: Mapping[str, str]) -> dict[str, str | None]:
+    after = contents(root)
+    return {
+        path: after.get(path) for path in sorted({*before, *after}) if before.get(path) != after.get(path)
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "path", "old", "new"),
+    [
+        ("set Trees framework=pytorch", CORE, "'xgboost'", "'pytorch'"),
+        ("set Trees environment_tags=gpu,cpu", CORE, "2024\n", "2024\n  - cpu\n"),
+        ("set Trees priority=7", CORE, "environment_tags:", "priority: 7\nenvironment_tags:"),
+        ("set Trees since=1.10", CORE, "environment_tags:", 'since: "1.10"\nenvironment_tags:'),
+        ("set Trees x-team.lead=no", CORE, "fraud}", 'fraud, lead: "no"}'),
+        ("set Trees sagemaker_step_type=Tuning", CORE, "Training ", "Tuning "),
+        ("set Scoring framework=pytorch", "registry.d/steps/scoring.toml", '"xgboost"', '"pytorch"'),
+        ("set Trees priority=40 -w alice", "workspaces/alice/override/steps/trees.yaml", "30", "40"),
+        (
+            "set Trees framework=pytorch -w alice",
+            "workspaces/alice/override/steps/trees.yaml",
+            "priority",
+            "framework: pytorch\npriority",
+        ),
+        (
+            "set RowCount framework=pandas -w alice",
+            "workspaces/alice/local/steps/row_count.yaml",
+            "rows.\n",
+            "rows.\nframework: pandas\n",
+        ),
+        ("unset Trees framework", CORE, "framework: 'xgboost'\n", ""),
+        ("unset Trees sagemaker_step_type", CORE, "sagemaker_step_type: Training   # of", "# of"),
+        (
+            "unset Trees framework -w alice",
+            "workspaces/alice/override/steps/trees.yaml",
+            "priority",
+            "framework: null\npriority",
+        ),
+        (
+            "deprecate Trees --replaced-by Scoring --remove-after 2090-01-31",
+            CORE,
+            "x-team",
+            'deprecated:\n  replaced_by: Scoring\n  remove_after: "2090-01-31"\nx-team',
+        ),
+        ("override Trees -w alice --set priority=31 --set framework=xgboost",
+         "workspaces/alice/override/steps/trees.yaml", "30", "31"),
+    ],
+)  # fmt: skip
+def test_an_edit_changes_the_file_of_the_value_and_nothing_else(
+    project: Project, run_stepwell: RunStepwell, arguments: str, path: str, old: str, new: str
+) -> None:
+    root = project(FILES)
+    before = contents(root)
+    ran = run_stepwell(*arguments.split(), cwd=root)
+    assert (ran.exit_code, ran.stderr, ran.stdout) == (0, "", f"edited {path}\n")
+    assert changed(root, before) == {path: before[path].replace(old, new, 1)}
+
+
+def test_a_missing_override_is_created(project: Project, run_stepwell: RunStepwell) -> None:
+    root = project(FILES)
+    path = "workspaces/bob/override/steps/trees.yaml"
+    assert run_stepwell("set", "Trees", "priority=9", "-w", "bob", cwd=root).stdout == f"wrote {path}\n"
+    assert (root / path).read_text() == "name: Trees\npriority: 9\n"
+    ran = run_stepwell("unset", "Trees", "priority", "-w", "bob", cwd=root)
+    assert ran.stdout == f"deleted {path}\n"  # it would change nothing
+    ran = run_stepwell("override", "Trees", "-w", "bob", "--set", "framework=xgboost", cwd=root)
+    assert ran.exit_code == 2
+    assert "already has these values" in ran.stderr
+
+
+def test_a_dry_run_prints_a_diff_that_patch_applies(project: Project, run_stepwell: RunStepwell) -> None:
+    root = project(FILES)
+    before = contents(root)
+    arguments = ("set", "--where", "framework=xgboost", "environment_tags=cpu")
+    ran = run_stepwell(*arguments, "--dry-run", cwd=root)
+    assert ran.exit_code == 0
+    assert contents(root) == before
+    subprocess.run(["git", "apply"], input=ran.stdout.encode(), cwd=root, check=True)
+    patched = changed(root, before)
+    assert sorted(patched) == ["registry.d/steps/scoring.toml", CORE]
+    for path, text in before.items():
+        (root / path).write_bytes(text.encode())
+    assert run_stepwell(*arguments, cwd=root).exit_code == 0
+    assert changed(root, before) == patched
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("set Trees", "no FIELD=VALUE to set"),
+        ("set priority=1", "name a STEP, or select steps with --where"),
+        ("set Trees priority=1 --where framework=xgboost", "name a STEP, or select steps"),
+        ("set Tress priority=1", "did you mean `Trees`?"),
+        ("set Trees priorty=1", "did you mean `priority`?"),
+        ("set Trees priority=", "run `stepwell unset` to remove a field"),
+        ("set Trees name=X", "run `stepwell rename`"),
+        ("set --where framework=none priority=1", "no step in the core has `framework=none`"),
+        ("set Trees priority=1 -w carol", "unknown workspace: carol"),
+        ("unset Trees priority", "`Trees` does not set `priority`; nothing was written"),
+        ("override Trees --set priority=1", "--workspace and at least one --set are required"),
+        ("deprecate Trees", "specify --replaced-by"),
+        ("deprecate Trees --remove-after soon", "`soon` is no date"),
+        ("deprecate Trees --replaced-by Nope", "no step `Nope`"),
+        ("rename Trees Old", "step `Old` already exists in the core"),
+        ("rename Trees a-b", "`a-b` is not a valid name"),
+        ("rename Nope New", "no step `Nope`"),
+        ("move Trees --from alice --to alice", "both --from and --to"),
+        ("move RowCount --from bob --to core", "no step `RowCount` in workspace bob"),
+        ("remove Nope", "no step `Nope`"),
+    ],
+)
+def test_a_mistake_is_one_line_and_changes_nothing(
+    project: Project, run_stepwell: RunStepwell, arguments: str, message: str
+) -> None:
+    root = project(FILES)
+    before = contents(root)
+    ran = run_stepwell(*arguments.split(), cwd=root)
+    assert (ran.exit_code, ran.stdout) == (2, "")
+    assert message in ran.stderr
+    assert changed(root, before) == {}
+
+
+def test_an_edit_that_adds_errors_needs_force(project: Project, run_stepwell: RunStepwell) -> None:
+    root = project(FILES)
+    before = contents(root)
+    ran = run_stepwell("set", "Trees", "priority=2000", cwd=root)
+    assert ran.exit_code == 1
+    assert "error[out-of-range]: `priority` must be at most 1000, got 2000" in ran.stdout
+    assert ran.stdout.endswith("the edit adds errors, so nothing was written (--force writes the files)\n")
+    assert changed(root, before) == {}
+    assert run_stepwell("set", "Trees", "priority=2000", "--force", cwd=root).exit_code == 0
+    assert list(changed(root, before)) == [CORE]
+
+
+def test_json_lists_the_files_with_their_diffs(project: Project, run_stepwell: RunStepwell) -> None:
+    root = project(FILES)
+    ran = run_stepwell("set", "Trees", "priority=7", "--json", cwd=root)
+    record: dict[str, Any] = json.loads(ran.stdout)
+    assert (record["version"], record["written"], record["diagnostics"]) == (1, True, [])
+    assert [(file["path"], file["change"]) for file in record["files"]] == [(CORE, "edited")]
+    assert "+priority: 7\n" in record["files"][0]["diff"]
+
+
+def test_a_rename_changes_every_reference_and_no_answer(project: Project, run_stepwell: RunStepwell) -> None:
+    root = project(FILES)
+    before = contents(root)
+    ran = run_stepwell("rename", "Trees", "Forest", "--python", cwd=root)
+    assert (ran.exit_code, ran.stderr) == (0, "")
+    references = (
+        "registry.d/pipelines/nightly.yaml",
+        "registry.d/steps/old.yaml",
+        "registry.d/steps/scoring.toml",
+    )
+    classes = "config_class: TreesConfig\nbuilder_step_name: TreesStepBuilder\nspec_type: Trees\n"
+    assert changed(root, before) == {
+        **{path: before[path].replace("Trees", "Forest") for path in references},
+        "registry.d/steps/forest.yaml": TREES.replace("name: Trees", "name: Forest")
+        .replace("environment_tags:", f"{classes}environment_tags:")
+        .replace("x-team", "aliases: [Trees]\nx-team"),
+        CORE: None,
+        "src/runner.py": 'STEPS = ["Forest", \'Forest_Training\', "Trees are green"]  # "Trees"\n',
+        "workspaces/alice/override/steps/forest.yaml": "name: Forest\npriority: 30\n",
+        "workspaces/alice/override/steps/trees.yaml": None,
+    }
+    assert run_stepwell("show", "Trees", cwd=root).stdout.startswith("name: Forest\n")
+
+
+@pytest.mark.parametrize("where", ["core", "bob"])
+def test_a_step_moves_to_another_layer(project: Project, run_stepwell: RunStepwell, where: str) -> None:
+    root = project(FILES)
+    before = contents(root)
+    assert run_stepwell("move", "RowCount", "--from", "alice", "--to", where, cwd=root).exit_code == 0
+    path = "workspaces/alice/local/steps/row_count.yaml"
+    target = "registry.d/steps/row_count.yaml" if where == "core" else path.replace("alice", "bob")
+    assert changed(root, before) == {target: before[path], path: None}
+
+
+def test_an_override_that_moves_to_the_core_is_merged(project: Project, run_stepwell: RunStepwell) -> None:
+    root = project(
+        {
+            **FILES,
+            "workspaces/alice/override/steps/trees.yaml": "name: Trees\nframework: null\npriority: 30\n",
+        }
+    )
+    before = contents(root)
+    assert run_stepwell("move", "Trees", "--from", "alice", "--to", "core", cwd=root).exit_code == 0
+    assert changed(root, before) == {
+        CORE: TREES.replace("\nframework: 'xgboost'\n", "priority: 30\n\n"),
+        "workspaces/alice/override/steps/trees.yaml": None,
+    }
+
+
+def test_a_used_step_is_removed_only_with_force(project: Project, run_stepwell: RunStepwell) -> None:
+    root = project(FILES)
+    before = contents(root)
+    ran = run_stepwell("remove", "Trees", cwd=root)
+    assert ran.exit_code == 1
+    assert "  registry.d/pipelines/nightly.yaml:5  step `train` of the pipeline `Nightly`\n" in ran.stdout
+    assert changed(root, before) == {}
+    assert run_stepwell("remove", "Trees", "--force", cwd=root).exit_code == 0
+    assert changed(root, before) == {CORE: None, "workspaces/alice/override/steps/trees.yaml": None}
+    assert run_stepwell("remove", "RowCount", "-w", "alice", cwd=root).exit_code == 0
+
+
+def test_files_that_cannot_be_edited_are_refused(
+    project: Project, run_stepwell: RunStepwell, tmp_path: Path
+) -> None:
+    root = project(FILES)
+    os.chmod(root / CORE, 0o444)
+    ran = run_stepwell("set", "Trees", "priority=1", cwd=root)
+    assert (ran.exit_code, ran.stderr) == (
+        2,
+        f"error: {CORE}:1: the file is read-only; nothing was written\n",
+    )
+    (tmp_path / "outside").mkdir()
+    (root / "workspaces/bob/override").symlink_to(tmp_path / "outside")
+    ran = run_stepwell("override", "Scoring", "-w", "bob", "--set", "priority=1", cwd=root)
+    assert ran.exit_code == 2
+    assert "leaves the project through a symbolic link" in ran.stderr
+    assert list((tmp_path / "outside").iterdir()) == []
+
+
+def test_two_edits_at_once_lose_nothing(project: Project, run_stepwell: RunStepwell) -> None:
+    root = project(FILES)
+    codes: list[int] = []
+
+    def edit(number: int) -> None:
+        codes.append(run_stepwell("set", "Trees", f"x-{number}={number}", cwd=root).exit_code)
+
+    threads = [threading.Thread(target=edit, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(codes) <= {0, 2}
+    text = (root / CORE).read_text()
+    assert sum(f"x-{number}: {number}\n" in text for number in range(6)) == codes.count(0) > 0
+    assert text.startswith(TREES)
