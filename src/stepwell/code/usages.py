@@ -16,8 +16,8 @@ from stepwell.source.document import Document, Pointer
 
 __all__ = [
     "Impact",
+    "NameReference",
     "Named",
-    "StepReference",
     "StepUsage",
     "definition_sources",
     "impact_of",
@@ -136,7 +136,7 @@ def _in_definitions(
 
 
 @final
-class StepReference(NamedTuple):
+class NameReference(NamedTuple):
     """A value in a definition file that is a name of the step.
 
     Args:
@@ -154,7 +154,7 @@ class StepReference(NamedTuple):
 
 def step_references(
     snapshot: Snapshot, words: frozenset[str], job_types: tuple[str, ...]
-) -> Iterator[StepReference]:
+) -> Iterator[NameReference]:
     """Yield the values of definition files that equal one of the names."""
     for kind, source in definition_sources(snapshot):
         document = source.document
@@ -165,31 +165,31 @@ def step_references(
         owner = f"of `{data.get('name')}`{whose}"
         if data.get("name") in words:
             layer = "override" if source.layer is Layer.OVERRIDE else "definition"
-            yield StepReference(kind, source, ("name",), "name", f"{layer}{whose}")
+            yield NameReference(kind, source, ("name",), "name", f"{layer}{whose}")
         for field, role in _ROLES.items():
             if data.get(field) in words:
-                yield StepReference(kind, source, (field,), "class", f"{role} {owner}")
+                yield NameReference(kind, source, (field,), "class", f"{role} {owner}")
         for at, alias in enumerate(data.get("aliases") or ()):
             if alias in words:
-                yield StepReference(kind, source, ("aliases", at), "alias", f"alias {owner}")
+                yield NameReference(kind, source, ("aliases", at), "alias", f"alias {owner}")
         deprecated = data.get("deprecated")
         if isinstance(deprecated, Mapping) and deprecated.get("replaced_by") in words:
-            yield StepReference(
+            yield NameReference(
                 kind, source, ("deprecated", "replaced_by"), "replacement", f"`replaced_by` {owner}"
             )
         for pointer in _compatible_sources(data):
             word = step_into_all(data, pointer)
             if word in words or _without_job_type(word, job_types) in words:
-                yield StepReference(kind, source, pointer, "source", f"`compatible_sources` {owner}")
+                yield NameReference(kind, source, pointer, "source", f"`compatible_sources` {owner}")
         for at, step in enumerate(data.get("steps") or ()):
             word = step.get("step")
             if word is not None and read_step(word, snapshot.workspaces, job_types).name in words:
                 what = f"step `{step['id']}` of the pipeline `{data['name']}`{whose}"
-                yield StepReference(kind, source, ("steps", at, "step"), "pipeline step", what)
+                yield NameReference(kind, source, ("steps", at, "step"), "pipeline step", what)
         for field in data:
             if field.startswith("x-"):
                 for inner in _texts(data[field], (field,), words):
-                    yield StepReference(kind, source, inner, "custom", f"`{field}` {owner}")
+                    yield NameReference(kind, source, inner, "custom", f"`{field}` {owner}")
 
 
 def _compatible_sources(data: Mapping[str, Any]) -> Iterator[Pointer]:

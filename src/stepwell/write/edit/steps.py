@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, final
 
-from stepwell.code.usages import StepReference, python_files, step_into_all, step_references
+from stepwell.code.usages import NameReference, python_files, step_into_all, step_references
 from stepwell.model import StepDefinition
 from stepwell.model.layer import Layer, Source, origins_in
 from stepwell.model.schema import conventions, fields
@@ -344,7 +344,7 @@ def _leaves(value: Any, pointer: Pointer) -> Iterator[tuple[Pointer, Any]]:
         yield pointer, value
 
 
-def _with_new_name(reference: StepReference, old: str, new: str) -> str:
+def _with_new_name(reference: NameReference, old: str, new: str) -> str:
     """Return the text of a reference with the new name, with its workspace and job type."""
     text: str = step_into_all(reference.source.document.data, reference.pointer)
     if reference.role == "pipeline step":
