@@ -116,6 +116,13 @@ ANSWERS: Mapping[str, Mapping[tuple[str, ...], int]] = {
     "step test": {("Total", "--no-cache"): 0},
     "workflow check": {("flow.yaml",): 0},
     "workflow run": {("flow.yaml",): 1},  # its step has no code
+    "set": {("DataCleaning", "priority=3", "--dry-run"): 0, ("DataCleaning", "priority=-3"): 1},
+    "unset": {("DataCleaning", "framework", "--dry-run"): 0},
+    "override": {("DataCleaning", "-w", "alice", "--set", "priority=3", "--dry-run"): 0},
+    "deprecate": {("DataCleaning", "--since", "1.4", "--dry-run"): 0},
+    "rename": {("DataCleaning", "Washing", "--dry-run"): 0},
+    "move": {("DataCleaning", "--from", "alice", "--to", "core", "--dry-run"): 0},
+    "remove": {("DataCleaning", "--dry-run"): 1},
     "import": {("old/step_names.py", "--dry-run"): 0, ("old/step_names.py",): 0},
 }
 BEFORE = {"pipeline compare": ("pipeline run Sums -q", "pipeline run Sums -q --no-cache")}

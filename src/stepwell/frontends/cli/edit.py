@@ -40,7 +40,7 @@ _IN_FILES = "Edit the files of this workspace, creating an override if needed (d
 
 
 def edit_options(command: Callable[..., int]) -> Callable[..., int]:
-    """Add ``--dry-run``, ``--force`` and ``--format``, and report refused edits as usage errors."""
+    """Add ``--dry-run``, ``--force`` and ``--format``, and report rejected edits as usage errors."""
 
     @wraps(command)
     def wrapper(*args: Any, **kwargs: Any) -> int:
@@ -77,7 +77,7 @@ def finish(
        obstacle: reason for which only ``--force`` writes the files.
 
     Returns:
-       The exit code: 1 if the edit was refused.
+       The exit code: 1 if the edit was rejected.
     """
     planned = files.check(registry.diagnostics, date.today(), find_plugins)  # noqa: DTZ011 - local date
     if not planned.is_sound:
@@ -278,6 +278,7 @@ def unset_fields(
 _OVERRIDE_EXAMPLE = """\b
 Examples:
   stepwell override XGBoostTraining --workspace alice --set priority=75
+  stepwell override XGBoostTraining -w alice --set framework= --dry-run
 """
 
 
@@ -315,6 +316,7 @@ def override(
 _DEPRECATE_EXAMPLE = """\b
 Examples:
   stepwell deprecate OldTraining --replaced-by NewTraining --remove-after 2030-06-30
+  stepwell deprecate OldTraining --note "Use pipelines." --workspace alice
 """
 
 
