@@ -14,7 +14,7 @@ import pytest
 from tests.ai_steps import Scripted, context, texts
 
 from stepwell.model.provider_protocol import Failure, ProviderError
-from stepwell.run.workflows import Scope, Setting, StepFailed
+from stepwell.run.workflows import Scope, Setting, StepFailed, data_from
 from stepwell.source.document import freeze, thaw
 from stepwell.source.errors import StepwellError
 from stepwell_ai_steps import (
@@ -381,6 +381,56 @@ def test_variables_are_set_for_the_run_or_for_a_turn() -> None:
     run(variables.set_variables, {"variables": {"a": 2}}, given)
     run(variables.set_variables, {"variables": {"b": 3}, "scope": "loop"}, given)
     assert (flow.variables, inner.variables) == ({"a": 2}, {"a": 2, "b": 3})
+
+
+def test_a_single_variable_is_set_and_found_in_the_answer() -> None:
+    flow = Scope.begin()
+    answer = run(
+        variables.set_variables,
+        {"variable": "rows", "value": [1, 2]},
+        context("SetVariable", values=flow.given()),
+    )
+    assert (flow.variables, answer["rows"]) == ({"rows": (1, 2)}, (1, 2))
+    flow.put("load", answer)
+    assert data_from("previous_response:load:rows", flow) == [1, 2]
+
+
+def test_a_text_in_the_message_is_a_condition_of_a_retry() -> None:
+    provider = Scripted(Failure.REFUSED, "Paris.")
+    config = {"max_retries": 1, "base_delay_ms": 0}
+    assert (
+        run(
+            robust.ask_robustly,
+            {"prompt": "?", "retry_config": {**config, "retry_conditions": ["as the TEST says"]}},
+            context("ClaudeRobust", provider),
+        )["text"]
+        == "Paris."
+    )
+    provider = Scripted(Failure.REFUSED, "Paris.")
+    told = {"prompt": "?", "retry_config": {**config, "retry_conditions": ["another reason"]}}
+    assert (
+        run(robust.ask_robustly, told, context("ClaudeRobust", provider))["fallback"]
+        == "graceful_degradation"
+    )
+
+
+@pytest.mark.parametrize(
+    ("parameters", "text"),
+    [
+        ({}, "a,B \n c"),
+        ({"processor": "uppercase"}, "A,B \n C"),
+        ({"processor": "lowercase"}, "a,b \n c"),
+        ({"processor": "trim"}, "a,B\nc\n"),
+        ({"processor": "replace", "pattern": ",", "replacement": ";"}, "a;B \n c"),
+    ],
+)
+def test_a_file_is_changed_line_by_line(tmp_path: Path, parameters: dict[str, str], text: str) -> None:
+    (tmp_path / "a.txt").write_text("a,B \n c")
+    done = operate(tmp_path, operation="stream_process", source="a.txt", **parameters)
+    assert done["processed_path"] == "a.txt.processed"
+    assert (tmp_path / "a.txt.processed").read_text() == text
+    copied = operate(tmp_path, operation="stream_copy", source="a.txt", destination="b/c.txt")
+    assert copied["files"] == ["b/c.txt"]
 
 
 def test_an_echo_answers_with_its_value() -> None:

@@ -77,6 +77,7 @@ TOLD_OF_A_WORKFLOW = {
     "invalid-output-schema",
     "unknown-reference",
     "unknown-step-type",
+    "ignored-field",
     "unusable-path",
 }
 NO_FILE_SHOWS_IT = {

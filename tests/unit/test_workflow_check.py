@@ -412,3 +412,96 @@ def test_without_the_pack_its_types_say_where_they_are(
     assert "install the package that provides it: `python -m pip install stepwell-ai-steps`" in (
         capsys.readouterr().out
     )
+
+
+LEGACY = """\
+workflow:
+  name: legacy
+  metadata: {author: me}
+  timeout_seconds: 30
+  options: {a: 1}
+  hooks: {PreToolUse: [{matcher: Bash}]}
+  agents: {reviewer: {prompt: Review}}
+  steps:
+    - {name: data, type: set_variable, variable: rows, value: [], streaming: {enabled: true}}
+    - {name: copy, type: file_ops, operation: stream_copy, source: a, destination: b}
+    - name: each
+      type: for_loop
+      iterator: item
+      data_source: previous_response:data:rows
+      batch_size: 25
+      steps:
+        - {name: inner, type: claude_extract, prompt: Hi, schema: {a: string}}
+    - {name: sort, type: data_transform, input_source: data.rows, lazy: {enabled: true}, operations: []}
+    - name: ask
+      type: claude_robust
+      prompt: "{{ workflow.input.topic }} {{ global_vars.topic }} {{ state.n + 1 }}"
+      retry_config: {retry_conditions: [when it is too short]}
+    - {name: short, type: gemini, prompt: Hi, token_budget: {max_input_tokens: 9}}
+"""
+
+
+def test_fields_of_old_files_are_accepted_and_unused_ones_are_listed_on_request(tmp_path: Path) -> None:
+    (tmp_path / "flow.yaml").write_text(LEGACY, encoding="utf-8")
+
+    def lines(*, compat: bool) -> tuple[bool, list[str]]:
+        checked = check_workflow(str(tmp_path), "flow.yaml", VIEW, str(tmp_path), compat=compat)
+        told = [
+            f"{one.span.line} {one.severity.value}[{one.id}] {one.message}"
+            for one in checked.diagnostics
+            if one.span is not None
+        ]
+        return checked.value is not None, told
+
+    assert lines(compat=False) == (
+        False,
+        [
+            "7 error[unknown-field] `workflow` has no field `agents`",
+            "17 error[unknown-field] step `inner` has no field `schema`",
+        ],
+    )
+    ignored = {5: "options", 6: "hooks", 7: "agents", 9: "streaming", 15: "batch_size", 17: "schema"}
+    ignored |= {18: "lazy", 23: "max_input_tokens"}
+    assert lines(compat=True) == (
+        True,
+        [f"{line} warning[ignored-field] the field `{name}` is ignored" for line, name in ignored.items()],
+    )
+
+
+@pytest.mark.usefixtures("with_pack")
+def test_paths_may_be_relative_to_the_repository(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flow = (
+        "workflow:\n  name: a\n  steps:\n    - {name: n, type: pipeline, pipeline_file: flows/child.yaml}\n"
+        "    - {name: p, type: claude, prompt: [{type: file, path: docs/a.md}]}\n"
+    )
+    child = "workflow: {name: c, steps: [{name: e, type: test_echo, value: 1}]}\n"
+    root = project({"flows/main.yaml": flow, "flows/child.yaml": child, "docs/a.md": "Hi", ".git/x": ""})
+    monkeypatch.chdir(root)
+    assert cli.run(["workflow", "check", "flows/main.yaml"]) == 0
+    (root / "docs/a.md").unlink()
+    capsys.readouterr()
+    assert cli.run(["workflow", "check", "flows/main.yaml", "--format", "concise"]) == 1
+    assert capsys.readouterr().out == (
+        "flows/main.yaml:4:48: error[unusable-path] `flows/child.yaml` does not exist\n"
+        "flows/main.yaml:5:59: error[unusable-path] `docs/a.md` does not exist\n"
+    )
+
+
+@pytest.mark.usefixtures("with_pack")
+def test_files_outside_a_project_are_named_by_their_whole_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in "ab":
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "w.yaml").write_text("workflow: {name: w, steps: [{name: a, type: b}]}\n")
+    assert cli.run(["workflow", "check", "a/w.yaml", "b/w.yaml", "--format", "concise"]) == 1
+    assert [line.partition(":")[0] for line in capsys.readouterr().out.splitlines()] == [
+        "a/w.yaml",
+        "b/w.yaml",
+    ]
+    assert cli.run(["workflow", "check", "a/w.yaml", "b/w.yaml", "--format", "json"]) == 1
+    told = json.loads(capsys.readouterr().out)["diagnostics"]
+    assert [one["span"]["path"] for one in told] == ["a/w.yaml", "b/w.yaml"]

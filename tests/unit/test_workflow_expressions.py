@@ -48,6 +48,9 @@ TESTS = ", ".join(sorted(ENVIRONMENT.tests))
         ("previous_response:first.items[1].score", 10),
         ("echoed.result", "plain"),
         ("none", None),
+        ("state.counter == 0 ? word : echoed", "plain"),
+        ("state.counter > 1 ? 'a ? b : c' : [1, 2][0]", "a ? b : c"),
+        ("state.counter < 1 ? 1 : state.counter < 3 ? 2 : 3", 2),
     ],
 )
 def test_an_expression_has_a_value(expression: str, value: Any) -> None:

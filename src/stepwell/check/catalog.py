@@ -175,7 +175,14 @@ BY_TOLERANCE: Final[Mapping[str, Severity | None]] = MappingProxyType(
 """``conflict_tolerance`` of a workspace to the severity of ``shadows-core``; ``None`` is off."""
 
 _FIXED_WARNINGS: Final = frozenset(
-    {"ambiguous-resolution", "misplaced-file", "folder-named-like-file", "left-out", "repeated-key"}
+    {
+        "ambiguous-resolution",
+        "misplaced-file",
+        "folder-named-like-file",
+        "left-out",
+        "repeated-key",
+        "ignored-field",
+    }
 )
 
 

@@ -109,7 +109,7 @@ async def persist(
 
     Args:
         config: ``max_retries``, ``backoff_strategy`` and ``base_delay_ms``.
-        conditions: keys of ``CONDITIONS`` to retry on.
+        conditions: keys of ``CONDITIONS`` to retry on, or texts that the message contains.
         failures: receives the failures that are retried.
 
     Raises:
@@ -135,13 +135,18 @@ async def persist(
         if failures is not None and isinstance(error, ProviderError):
             failures.append(error)
 
-    retryable = frozenset().union(*(CONDITIONS[word] for word in conditions))
+    words = tuple(conditions)
+    retryable = frozenset().union(*(CONDITIONS.get(word, frozenset()) for word in words))
+    texts = tuple(word.lower() for word in words if word not in CONDITIONS)
     retrying = AsyncRetrying(
         stop=stop_after_attempt(config.get("max_retries", 0) + 1),
         wait=wait,
         before_sleep=note,
         retry=retry_if_exception(
-            lambda error: isinstance(error, ProviderError) and error.failure in retryable
+            lambda error: (
+                isinstance(error, ProviderError)
+                and (error.failure in retryable or any(text in error.message.lower() for text in texts))
+            )
         ),
         reraise=True,
     )

@@ -137,6 +137,34 @@ def _convert(folder: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {"files": [_shown(folder, target)], "count": 1}
 
 
+def _process(folder: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    source = parameters.get("source")
+    if not isinstance(source, str):
+        raise FileFault("`source` is required")
+    change = PROCESSORS[parameters.get("processor", "identity")]
+    text = "".join(change(line, parameters) for line in read_inside(folder, source).splitlines(keepends=True))
+    target = _free(folder, parameters.get("destination", f"{source}.processed"), parameters)
+    from pathlib import Path
+
+    write_atomically(Path(target), text)
+    return {"files": [_shown(folder, target)], "count": 1, "processed_path": _shown(folder, target)}
+
+
+PROCESSORS: Final[Mapping[str, Callable[[str, Mapping[str, Any]], str]]] = MappingProxyType(
+    {
+        "identity": lambda line, _: line,
+        "uppercase": lambda line, _: line.upper(),
+        "lowercase": lambda line, _: line.lower(),
+        "trim": lambda line, _: f"{line.strip()}\n",
+        "replace": lambda line, parameters: (
+            line.replace(parameters["pattern"], parameters.get("replacement", ""))
+            if parameters.get("pattern")
+            else line
+        ),
+    }
+)
+"""Changes of one line by name."""
+
 OPERATIONS: Final[Mapping[str, Callable[[str, Mapping[str, Any]], dict[str, Any]]]] = MappingProxyType(
     {
         "copy": _copy,
@@ -145,6 +173,8 @@ OPERATIONS: Final[Mapping[str, Callable[[str, Mapping[str, Any]], dict[str, Any]
         "validate": _validate,
         "list": _list,
         "convert": _convert,
+        "stream_copy": _copy,
+        "stream_process": _process,
     }
 )
 """File operations by name."""

@@ -23,7 +23,7 @@ async def run_workflow(parameters: Mapping[str, Any], context: RunContext) -> An
     variables = {**definition.get("variables", {}), **(parameters.get("inputs") or {})}
     inner = flow.apart(variables, bool(config.get("inherit_context", False)))
     work = run_steps(definition["steps"], inner, nested(context))
-    limit = config.get("timeout_seconds")
+    limit = config.get("timeout_seconds", definition.get("timeout_seconds"))
     try:
         await asyncio.wait_for(work, limit)
     except (asyncio.TimeoutError, TimeoutError):

@@ -15,9 +15,12 @@ async def set_variables(parameters: Mapping[str, Any], context: RunContext) -> A
     """Set variables and return them."""
     flow = Scope.of(context.values)
     scope = parameters.get("scope", "global")
-    for name, value in parameters["variables"].items():
+    variables = dict(parameters.get("variables", {}))
+    if "variable" in parameters and "value" in parameters:
+        variables[parameters["variable"]] = parameters["value"]
+    for name, value in variables.items():
         flow.set(name, value, "loop" if scope in ("loop", "local") else "run")
-    return {"variables": dict(parameters["variables"]), "scope": scope}
+    return {**variables, "variables": variables, "scope": scope}
 
 
 async def echo(parameters: Mapping[str, Any], _: RunContext) -> Any:

@@ -51,6 +51,7 @@ __all__ = [
     "output_file",
     "project_options",
     "registry_of",
+    "repository_of",
     "shows_unicode",
     "step_of",
     "tell",
@@ -316,7 +317,7 @@ def displayed(found: Iterable[Diagnostic], root: str, form: str = "text") -> tup
     """
     if form in _OF_THE_REPOSITORY:
         real = os.path.realpath(root)
-        return rebased(tuple(found), real, _top(real))
+        return rebased(tuple(found), real, repository_of(real))
     return rebased(tuple(found), root, os.getcwd()) if form in {"text", "concise"} else tuple(found)
 
 
@@ -334,7 +335,7 @@ def displayed_path(root: str, path: str) -> str:
     return os.path.relpath(os.path.join(root, path)).replace(os.sep, "/")
 
 
-def _top(root: str) -> str:
+def repository_of(root: str) -> str:
     """Return the nearest parent with ``.git``, or the folder itself."""
     folder = root
     while not os.path.lexists(os.path.join(folder, ".git")):

@@ -52,7 +52,7 @@ def data_from(source: Any, flow: Scope) -> Any:
     if "{{" in source:
         return _parsed(render(source, flow.names()))
     first, _, rest = source.partition(":")
-    path = rest if first == "previous_response" and rest else source.replace(":", ".", 1)
+    path = (rest if first == "previous_response" and rest else source).replace(":", ".", 1)
     names = flow.names()
     name, _, field = path.partition(".")
     base, bracket, inside = name.partition("[")

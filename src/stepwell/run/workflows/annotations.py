@@ -10,6 +10,7 @@ The keyword ``x-holds`` declares the meaning of a value:
 - ``variables``: variables that the step sets;
 - ``source``: an expression, or a step name with the path to a value in its answer;
 - ``file``: a path inside the workflow's folder;
+- ``input``: a path of an existing file inside the workflow's folder;
 - ``name``: an additional name for the answer of the step;
 - ``data``: plain data without expressions.
 

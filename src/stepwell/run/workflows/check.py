@@ -44,13 +44,16 @@ OLD_TYPES: Final = frozenset(
 """Legacy step types, provided by the package ``stepwell-ai-steps``."""
 
 
-def check_workflow(root: str, path: str, view: View, folder: str) -> Checked[Workflow | None]:
+def check_workflow(
+    root: str, path: str, view: View, folder: str, *, compat: bool = False
+) -> Checked[Workflow | None]:
     """Read and check a workflow file.
 
     Args:
         root: base of paths in findings.
         path: relative to ``root``, with ``/``.
         folder: absolute base of the workflow's paths.
+        compat: report fields that nothing uses as warnings, and ignore them.
 
     Returns:
         The workflow, or ``None`` if it has errors, and all findings in order.
@@ -58,28 +61,34 @@ def check_workflow(root: str, path: str, view: View, folder: str) -> Checked[Wor
     document = read(root, path)
     if isinstance(document, Diagnostic):
         return Checked(None, (document,))
-    return check_document(document, view, folder)
+    return check_document(document, view, folder, compat=compat)
 
 
-def check_document(document: Document, view: View, folder: str) -> Checked[Workflow | None]:
+def check_document(
+    document: Document, view: View, folder: str, *, compat: bool = False
+) -> Checked[Workflow | None]:
     """Check a parsed workflow.
 
     Args:
         folder: absolute base of the workflow's paths.
+        compat: report fields that nothing uses as warnings, and ignore them.
     """
-    if not schema.fits("workflow", document.data):
-        diagnostics: tuple[Diagnostic, ...] = tuple(
-            schema_errors.explain("workflow", "workflow", document.data, lambda _: document)
-        )
-        stated = document.data.get("workflow")
-        sound = isinstance(stated, Mapping) and isinstance(stated.get("steps"), tuple)
-    else:
-        diagnostics, sound = (), True
+    diagnostics: tuple[Diagnostic, ...] = ()
+    data: Mapping[str, Any] = document.data
+    if compat:
+        unused = _Unused(document, view)
+        data = unused.without(schema.contents("workflow"), data, ())
+        diagnostics = tuple(unused.findings)
+    sound = True
+    if not schema.fits("workflow", data):
+        wrong = schema_errors.explain("workflow", "workflow", data, lambda _: document)
+        diagnostics = (*diagnostics, *wrong)
+        sound = isinstance(_mapping(data.get("workflow")).get("steps"), tuple)
     if sound:
-        diagnostics = (*diagnostics, *_Check(document, view, folder).findings())
+        diagnostics = (*diagnostics, *_Check(document, data["workflow"], view, folder).findings())
     shown, _ = hide(in_order(capped(diagnostics)), by_place(ignores_in(document)))
     failed = any(item.severity is Severity.ERROR for item in shown)
-    return Checked(None if failed else Workflow(document, document.data["workflow"]), tuple(shown))
+    return Checked(None if failed else Workflow(document, data["workflow"]), tuple(shown))
 
 
 def type_of(view: View, name: str) -> StepDefinition | None:
@@ -97,18 +106,18 @@ def parameters_of(definition: StepDefinition) -> Mapping[str, Any]:
 class _Check:
     """Check of one workflow."""
 
-    def __init__(self, document: Document, view: View, folder: str) -> None:
+    def __init__(self, document: Document, stated: Mapping[str, Any], view: View, folder: str) -> None:
         self._document = document
+        self._stated = stated
         self._view = view
         self._refer = Referring(document, folder)
-        stated = document.data["workflow"]
         self._defaults: Mapping[str, Any] = _mapping(stated.get("defaults"))
         self._variables = set(_mapping(stated.get("variables")))
 
     def findings(self) -> Iterator[Diagnostic]:
-        steps = self._document.data["workflow"]["steps"]
+        steps = self._stated["steps"]
         scope = VisibleNames(set(), set(names_of(steps)), self._variables)
-        default = _mapping(self._document.data["workflow"].get("defaults")).get("provider_strategy")
+        default = self._defaults.get("provider_strategy")
         if isinstance(default, str):
             yield from self._strategy(default, ("workflow", "defaults", "provider_strategy"))
         yield from self._steps(("workflow", "steps"), steps, scope)
@@ -214,7 +223,7 @@ class _Check:
             yield from self._refer.formula(value, pointer)
         elif kind == "text":
             yield from self._refer.text(value, pointer, scope)
-        elif kind == "file":
+        elif kind in ("file", "input"):
             several = enumerate(value) if isinstance(value, tuple) else ()
             paths = (
                 [(pointer, value)]
@@ -224,7 +233,7 @@ class _Check:
             for place, path in paths:
                 if isinstance(path, str):
                     yield from self._refer.text(path, place, scope)
-                    yield from self._refer.path(path, place, reads=False)
+                    yield from self._refer.path(path, place, reads=kind == "input")
 
     def _inner(self, steps: Any, pointer: Pointer, scope: VisibleNames) -> Iterator[Diagnostic]:
         if not isinstance(steps, tuple):
@@ -272,6 +281,72 @@ class _Check:
         return self._refer.finding_at(
             "unknown-step-type", f"unknown step type `{kind}` in {self._view.title}", pointer, hint
         )
+
+
+@final
+class _Unused:
+    """Removes the fields of a workflow that nothing uses.
+
+    Args:
+        findings: a warning for each of them, and for each field that is accepted but ignored.
+    """
+
+    def __init__(self, document: Document, view: View) -> None:
+        self._document = document
+        self._view = view
+        self.findings: list[Diagnostic] = []
+
+    def without(self, described: Any, data: Any, pointer: Pointer) -> Any:
+        """Return data without unknown fields."""
+        holds = described.get("x-holds") if isinstance(described, Mapping) else None
+        if not isinstance(described, Mapping) or holds in ("data", "variables"):
+            return data
+        if isinstance(data, tuple):
+            items = described.get("items", _NOTHING)
+            if holds == "prompt":
+                items = schema.contents("workflow")["$defs"]["prompt_part"]
+            is_steps = holds == "steps" or "$ref" in items
+            return tuple(
+                self._step(item, (*pointer, place))
+                if is_steps
+                else self.without(items, item, (*pointer, place))
+                for place, item in enumerate(data)
+            )
+        if not isinstance(data, Mapping):
+            return data
+        if holds == "workflow":
+            described = schema.contents("workflow")["properties"]["workflow"]
+        known = described.get("properties", _NOTHING)
+        closed = described.get("additionalProperties") is False
+        kept: dict[str, Any] = {}
+        for key, value in data.items():
+            field = known.get(key, _NOTHING)
+            description = field.get("description", "") if isinstance(field, Mapping) else ""
+            if closed and key not in known and not key.startswith("x-"):
+                self._note(key, (*pointer, key), "remove it: nothing uses this field")
+                continue
+            if "Ignored;" in description:
+                self._note(key, (*pointer, key), f"remove it: {description[:1].lower()}{description[1:]}")
+            kept[key] = self.without(field, value, (*pointer, key))
+        return kept
+
+    def _step(self, step: Any, pointer: Pointer) -> Any:
+        kind = step.get("type") if isinstance(step, Mapping) else None
+        definition = type_of(self._view, kind) if isinstance(kind, str) else None
+        return (
+            step
+            if definition is None
+            else self.without(whole_schema(parameters_of(definition)), step, pointer)
+        )
+
+    def _note(self, key: str, pointer: Pointer, hint: str) -> None:
+        span = self._document.key_span(pointer)
+        self.findings.append(
+            Diagnostic("ignored-field", Severity.WARNING, f"the field `{key}` is ignored", span, hint)
+        )
+
+
+_NOTHING: Final[Mapping[str, Any]] = {}
 
 
 def _explained(

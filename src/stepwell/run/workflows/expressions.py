@@ -210,8 +210,30 @@ def _plain(expression: str, value: Any) -> Any:
 def _translated(expression: str) -> str:
     """Translate the legacy syntax to Jinja."""
     jinja = _PREVIOUS.sub(lambda match: f"steps[{match[1]!r}]{match[2]}", expression)
+    if "?" in jinja:
+        jinja = _with_choice(jinja)
     contains = _CONTAINS.fullmatch(jinja)
     return f"({contains['part']}) in ({contains['whole']})" if contains else jinja
+
+
+def _with_choice(expression: str) -> str:
+    """Translate ``condition ? value : other`` outside of quotes and brackets."""
+    quote, depth, choice = "", 0, -1
+    for at, char in enumerate(expression):
+        if quote:
+            quote = "" if char == quote else quote
+        elif char in "'\"":
+            quote = char
+        elif char in "([{":
+            depth += 1
+        elif char in ")]}":
+            depth -= 1
+        elif char == "?" and not depth and choice < 0:
+            choice = at
+        elif char == ":" and not depth and choice >= 0:
+            condition, value = expression[:choice], expression[choice + 1 : at]
+            return f"({value}) if ({condition}) else ({_with_choice(expression[at + 1 :])})"
+    return expression
 
 
 @lru_cache(maxsize=1024)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, final
@@ -15,11 +16,12 @@ from stepwell.source.spelling import closest, did_you_mean, suggest
 __all__ = ["Referring", "VisibleNames", "names_of"]
 
 _ALWAYS: Final = frozenset(
-    {"steps", "variables", "state", "vars", "workflow", "step", "previous_response", "loop"}
+    {"steps", "variables", "state", "vars", "global_vars", "workflow", "step", "previous_response", "loop"}
     | {"execution_id", "date", "timestamp", "environment", "inputs", "value", "item"}
 )
 """Names that are available in every expression."""
 
+_NAME_END: Final = re.compile(r"[.:\[]")
 _SYNTAX: Final = "write an expression like `steps.first.text`, `length(items) > 2` or `a == 'b' and not c`"
 
 
@@ -83,7 +85,8 @@ class Referring:
             yield from self.text(value, pointer, scope)
             return
         first, _, rest = value.partition(":")
-        name = (rest if first == "previous_response" and rest else first).partition(".")[0].partition("[")[0]
+        path = rest if first == "previous_response" and rest else first
+        name = _NAME_END.split(path, maxsplit=1)[0]
         if name not in scope.names and name not in ("previous_response", "variables", "loop", "state"):
             yield from self.earlier(name, pointer, scope)
 

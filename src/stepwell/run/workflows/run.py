@@ -62,6 +62,7 @@ class WorkflowOptions:
     provider: str | None = None
     resume: str | None = None
     workspace: str | None = None
+    compat: bool = False
     tell: Listener = _ignore
 
 
@@ -171,7 +172,7 @@ class WorkflowRun:
         self._write()
         state = "interrupted"
         try:
-            limit = self._workflow.limit("max_execution_time_s", None)
+            limit = self._workflow.limit("max_execution_time_s", self._workflow.stated.get("timeout_seconds"))
             await asyncio.wait_for(self._steps(), limit)
             state = "finished"
         except StepFailed as error:
@@ -337,7 +338,7 @@ class WorkflowRun:
         if isinstance(document, Diagnostic):
             diagnostics, workflow = (document,), None
         else:
-            checked = check_document(document, self._view, self._options.folder)
+            checked = check_document(document, self._view, self._options.folder, compat=self._options.compat)
             diagnostics, workflow = checked.diagnostics, checked.value
         if workflow is None:
             first = next(item for item in diagnostics if item.severity is Severity.ERROR)

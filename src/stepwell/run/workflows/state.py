@@ -276,8 +276,9 @@ class Scope(Mapping[str, Any]):
         latest = next((frame.latest for frame in self.frame.chain() if frame.latest), "")
         names: dict[str, Any] = {**variables, **answers, **self.setting.facts}
         names.update(
-            steps=answers, variables=variables, state=variables, vars=variables, step={"name": self.step}
+            steps=answers, variables=variables, state=variables, vars=variables, global_vars=variables
         )
+        names["step"] = {"name": self.step}
         names["inputs"] = self.inputs
         names["workflow"] = {**names.get("workflow", {}), "input": self.inputs}
         names["previous_response"] = answers.get(latest, "")

@@ -17,7 +17,7 @@ from stepwell.frontends.cli.options import (
     project_options,
     workspace_option,
 )
-from stepwell.frontends.cli.workflow.run import folder_option, open_workflow
+from stepwell.frontends.cli.workflow.run import compat_option, folder_option, open_workflow
 from stepwell.frontends.render import RENDERERS
 from stepwell.frontends.render.report import Report, RulePage
 from stepwell.live.registry import Registry
@@ -36,6 +36,7 @@ Examples:
 @click.command("check", epilog=_EXAMPLE, short_help="Check workflow files.")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path())
 @folder_option
+@compat_option
 @workspace_option("Use the step types of this workspace (default: core).")
 @format_option("text", "concise", "json", "github", "sarif", "junit")
 @click.option(
@@ -49,6 +50,7 @@ Examples:
 def command(
     files: tuple[str, ...],
     folder: str | None,
+    compat: bool,
     workspace: str | None,
     form: str,
     fail_on: str,
@@ -60,10 +62,14 @@ def command(
     Nothing is run, and no Python is imported.
     """
     known: dict[str, Registry] = {}
-    opened = [open_workflow(file, folder, workspace, common, known) for file in files]
+    opened = [open_workflow(file, folder, workspace, common, known, compat=compat) for file in files]
     report = Report(
         diagnostics=in_order(
-            finding for each in opened for finding in displayed(each.checked.diagnostics, each.root, form)
+            finding
+            for each in opened
+            for finding in displayed(
+                each.checked.diagnostics, each.root, "text" if form == "json" and each.alone else form
+            )
         ),
         files=len(opened),
         steps=sum(len(each.checked.value.steps) for each in opened if each.checked.value is not None),

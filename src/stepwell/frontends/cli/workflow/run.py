@@ -23,6 +23,7 @@ from stepwell.frontends.cli.options import (
     open_registry,
     project_options,
     registry_of,
+    repository_of,
     view_of,
     workspace_option,
     write_json,
@@ -44,6 +45,7 @@ from stepwell.source.tree import Folder
 __all__ = [
     "Opened",
     "StepProgress",
+    "compat_option",
     "complete_provider",
     "complete_run",
     "folder_option",
@@ -62,6 +64,7 @@ class Opened:
     Args:
        registry: registry of the project, or of the workflow's folder without a project.
        folder: absolute folder that paths of the workflow are relative to.
+       alone: whether the file is in no project.
     """
 
     registry: Registry
@@ -70,6 +73,7 @@ class Opened:
     folder: str
     root: str
     shown: str
+    alone: bool = False
 
 
 def folder_option(command: F) -> F:
@@ -79,7 +83,17 @@ def folder_option(command: F) -> F:
         metavar="DIR",
         type=click.Path(file_okay=False, exists=True),
         help="Folder that the workflow's paths are relative to and must stay in.  "
-        "[default: the workflow's folder]",
+        "[default: the workflow's folder, or its project, repository or the working directory if all paths "
+        "exist there]",
+    )(command)
+
+
+def compat_option(command: F) -> F:
+    """Add ``--compat`` to a command."""
+    return click.option(
+        "--compat",
+        is_flag=True,
+        help="Accept fields of legacy files that nothing uses, and list them as warnings.",
     )(command)
 
 
@@ -100,7 +114,13 @@ def complete_run(ctx: click.Context, _: click.Parameter, incomplete: str) -> lis
 
 
 def open_workflow(
-    file: str, folder: str | None, workspace: str | None, common: CommonOptions, known: dict[str, Registry]
+    file: str,
+    folder: str | None,
+    workspace: str | None,
+    common: CommonOptions,
+    known: dict[str, Registry],
+    *,
+    compat: bool = False,
 ) -> Opened:
     """Read and check a workflow file.
 
@@ -108,7 +128,8 @@ def open_workflow(
     project, the file's folder is used, with the step types of installed packages.
 
     Args:
-       folder: folder for relative paths; default: the file's folder.
+       folder: folder for relative paths; default: the file's folder, or the nearest of its repository, its
+           project and the working directory in which all paths exist.
        workspace: default: the project's setting.
 
     Raises:
@@ -128,7 +149,19 @@ def open_workflow(
     if shown.startswith("../"):
         root, shown = own, os.path.basename(full)
     inside = os.path.realpath(folder) if folder is not None else own
-    return Opened(registry, view, check_workflow(root, shown, view, inside), inside, root, shown)
+    checked = check_workflow(root, shown, view, inside, compat=compat)
+    if folder is None and _has_bad_path(checked):
+        for other in dict.fromkeys((registry.project.root, repository_of(own), os.getcwd())):
+            if own.startswith(f"{other.rstrip(os.sep)}{os.sep}"):
+                again = check_workflow(root, shown, view, other, compat=compat)
+                if not _has_bad_path(again):
+                    checked, inside = again, other
+                    break
+    return Opened(registry, view, checked, inside, root, shown, registry.project.config is None)
+
+
+def _has_bad_path(checked: Checked[Workflow | None]) -> bool:
+    return any(finding.id == "unusable-path" for finding in checked.diagnostics)
 
 
 def _completing(ctx: click.Context) -> Registry | None:
@@ -196,6 +229,7 @@ _SHOWN = 60
     help="Resume a failed or interrupted run; `last` for the latest.",
 )
 @folder_option
+@compat_option
 @workspace_option("Use the step types and providers of this workspace (default: core).")
 @format_option("text", "json")
 @project_options
@@ -206,6 +240,7 @@ def command(
     strategy: str | None,
     resume: str | None,
     folder: str | None,
+    compat: bool,
     workspace: str | None,
     form: str,
     common: CommonOptions,
@@ -217,7 +252,7 @@ def command(
     project. With --resume, finished steps up to the first changed one are not run again. The exit code is 1
     if a step fails.
     """
-    opened = open_workflow(file, folder, workspace, common, {})
+    opened = open_workflow(file, folder, workspace, common, {}, compat=compat)
     workflow = opened.checked.value
     if workflow is None or (opened.checked.diagnostics and not common.quiet):
         for finding in displayed(opened.checked.diagnostics, opened.root):
@@ -226,7 +261,7 @@ def command(
         return 1
     variables = _variables(settings, workflow)
     began = time.monotonic()
-    record, path, error = _run(opened, workflow, provider, strategy, resume, variables, common)
+    record, path, error = _run(opened, workflow, provider, strategy, resume, variables, common, compat=compat)
     if form == "json":
         from stepwell.frontends.render.output.runs import workflow_run_output
 
@@ -247,6 +282,8 @@ def _run(
     resume: str | None,
     variables: Mapping[str, Any],
     common: CommonOptions,
+    *,
+    compat: bool,
 ) -> tuple[dict[str, Any], str, KeyboardInterrupt | None]:
     """Run the workflow; return the record, its folder, and the interrupt that ended the run, if any."""
     from stepwell.run.providers import ProviderRegistry
@@ -291,6 +328,7 @@ def _run(
         provider=provider,
         resume=resume,
         workspace=opened.view.workspace,
+        compat=compat,
         tell=progress.tell,
     )
     with Executor(opened.registry, chooser) as executor:
