@@ -1,4 +1,4 @@
-"""The pack of the old step types as tests see it, and a provider that does what it is told."""
+"""The pack of the old step types as tests use it, and a scripted provider."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def site(folder: Path) -> Path:
 
 
 class Scripted:
-    """Gives one prepared answer after the other: a text, data, or a failure to raise."""
+    """Returns prepared answers in order: a text, data, or a failure to raise."""
 
     name = "scripted"
 

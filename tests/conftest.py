@@ -1,4 +1,4 @@
-"""What any test may ask for: a project, the command as users run it, a copy of this repository."""
+"""Fixtures of all tests: a project, the command as users run it, a copy of this repository."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SETTINGS_OF_THE_USER = (
     "CLICOLOR",
 )
 
-# A shared machine is slow at times, which says nothing about the code.
+# A shared machine is slow at times.
 settings.register_profile("stepwell", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("stepwell-ci", settings.get_profile("stepwell"), derandomize=True)
 settings.load_profile("stepwell-ci" if os.environ.get("CI") else "stepwell")
@@ -101,7 +101,7 @@ def project(tmp_path: Path) -> Project:
 
 @pytest.fixture
 def run_stepwell(environment: Mapping[str, str]) -> RunStepwell:
-    """A function that runs the command in a folder, in a process of its own, with no user settings."""
+    """A function that runs the command in a folder, in a separate process, without user settings."""
 
     def run(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> Ran:
         done = run_python("-m", "stepwell", *arguments, cwd=cwd, env={**environment, **(env or {})})

@@ -1,6 +1,6 @@
-"""A server on this machine that speaks the protocols of model services, and misbehaves when it is told to.
+"""A local server that speaks the protocols of model services, and misbehaves on request.
 
-It runs in a thread of its own, with a loop of its own, so that a test may run its own loops.
+It runs in a separate thread with a separate loop, so that a test may run its own loops.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ WORDS = ["An ", "answer ", "in ", "ünits."]
 
 
 @dataclass
-class Asked:
+class Received:
     """One request as it came."""
 
     method: str
@@ -31,7 +31,7 @@ class Asked:
 
 @dataclass
 class ModelServer:
-    """What is asked, and how it is answered.
+    """A request and its answer.
 
     Args:
         port: where it listens.
@@ -39,8 +39,8 @@ class ModelServer:
     """
 
     port: int = 0
-    asked: list[Asked] = field(default_factory=list)
-    behave: Callable[[Asked, Writer], Any] | None = None
+    asked: list[Received] = field(default_factory=list)
+    behave: Callable[[Received, Writer], Any] | None = None
     open_connections: int = 0
 
     @property
@@ -62,7 +62,7 @@ class ModelServer:
             writer.close()
 
 
-async def _read(reader: asyncio.StreamReader) -> Asked | None:
+async def _read(reader: asyncio.StreamReader) -> Received | None:
     head = await reader.readuntil(b"\r\n\r\n") if not reader.at_eof() else b""
     if not head:
         return None
@@ -71,7 +71,7 @@ async def _read(reader: asyncio.StreamReader) -> Asked | None:
     headers = {key.strip().lower(): value.strip() for key, _, value in (one.partition(":") for one in lines)}
     size = int(headers.get("content-length") or 0)
     body = await reader.readexactly(size) if size else b""
-    return Asked(method, path, headers, json.loads(body) if body else None)
+    return Received(method, path, headers, json.loads(body) if body else None)
 
 
 async def send(writer: Writer, status: int, body: Any, headers: Mapping[str, str] | None = None) -> bool:
@@ -112,7 +112,7 @@ def event(data: Any, name: str = "", ends: str = "\n") -> bytes:
     return ((f"event: {name}{ends}" if name else "") + f"data: {said}{ends}{ends}").encode()
 
 
-async def _answer(asked: Asked, writer: Writer) -> None:
+async def _answer(asked: Received, writer: Writer) -> None:
     if asked.method == "GET":
         await send(writer, 200, {"data": []})
         return
@@ -126,7 +126,7 @@ async def _answer(asked: Asked, writer: Writer) -> None:
         await send(writer, 200, whole)
 
 
-def events_of(asked: Asked) -> tuple[list[bytes], Any]:
+def events_of(asked: Received) -> tuple[list[bytes], Any]:
     """How a service that works answers: piece by piece, and whole."""
     body = asked.body
     if asked.path.endswith("/chat/completions"):

@@ -146,7 +146,7 @@ def run(
     choice: StepSelection | None = None,
     resume: str | None = None,
 ) -> RunRecord:
-    """Run a pipeline in whose way nothing stands."""
+    """Run a pipeline without problems."""
     made, found = plan(root, name, workspace, parameters=parameters, make_up=make_up)
     assert [one.message for one in found] == []
     with RunDatabase(str(root)) as record:

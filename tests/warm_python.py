@@ -1,8 +1,8 @@
 """Runs Python programs in forks of one process that has imported Stepwell already.
 
-A program ends as it would in an interpreter of its own: exit code, output, traceback, environment, working
+A program ends as it would in a new interpreter: exit code, output, traceback, environment, working
 directory and signals are its own. All of Stepwell is imported when it begins, so a test of what is imported,
-or of what happens while it is, asks for a fresh interpreter.
+or of what happens while it is, requests a fresh interpreter.
 """
 
 from __future__ import annotations

@@ -58,14 +58,21 @@ def of_markdown(content: str) -> Iterator[Text]:
     yield Text(1, CODE.sub(blank, FENCE.sub(blank, content)))
 
 
-def of_python(content: str) -> Iterator[Text]:
+def of_python(content: str, *, strings: bool = True) -> Iterator[Text]:
+    """Yield comments, names, docstrings and, on request, all other strings."""
     for token in tokenize.generate_tokens(io.StringIO(content).readline):
         is_text = token.type == tokenize.STRING or token.type == getattr(tokenize, "FSTRING_MIDDLE", -1)
-        if token.type == tokenize.COMMENT or (is_text and " " in token.string):
+        is_shown = strings or token.string.startswith('"""')
+        if token.type == tokenize.COMMENT or (is_text and is_shown and " " in token.string):
             yield Text(token.start[0], CODE.sub(blank, REPLACED.sub(blank, token.string)))
     for node in ast.walk(ast.parse(content)):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             yield Text(node.lineno, words_of(node.name), is_name=True)
+
+
+def of_test(content: str) -> Iterator[Text]:
+    """Yield the texts of a test module; its other strings are input and expected output."""
+    return of_python(content, strings=False)
 
 
 def words_of(name: str) -> str:
@@ -122,7 +129,8 @@ def findings(glossary: dict[str, Any]) -> Iterator[Finding]:
         text=True,
     )
     for path in filter(None, listed.stdout.split("\0")):
-        read = READERS.get(Path(path).suffix)
+        is_test = path.startswith("tests/") and path.endswith(".py")
+        read = of_test if is_test else READERS.get(Path(path).suffix)
         file = REPOSITORY / path
         if read is None or not file.is_file() or any(each.match(path) for each in skipped):
             continue

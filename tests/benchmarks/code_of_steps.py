@@ -1,4 +1,4 @@
-"""What a step's code takes, in a process of its own: prints JSON, in seconds.
+"""Times finding and loading a step's code in a separate process; prints JSON, in seconds.
 
 ``code_of_steps.py PROJECT SOURCES ROUNDS``; the sources are edited, so they must be ones that nothing else
 measures afterwards.
@@ -49,7 +49,7 @@ COUNTS = Path("/opt/ml/processing/output/counts")
 
 
 def count(path: Path, label: str, limit: int) -> dict[str, int]:
-    """How often each value of a column stands in a table."""
+    """Count each value of a column of a table."""
     found: dict[str, int] = {}
     with path.open(newline="") as file:
         for number, row in enumerate(csv.DictReader(file)):
@@ -88,7 +88,7 @@ from dataclasses import dataclass
 
 @dataclass
 class {name}Config:
-    """What a run of {name} is told."""
+    """Parameters of a run of {name}."""
 
     label: str
     limit: int = 20

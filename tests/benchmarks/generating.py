@@ -87,13 +87,13 @@ class Size:
 
 
 def generate(root: Path, size: Size, seed: int, write_step: Writer) -> None:
-    """Write a project into a folder that does not exist; the same seed gives the same bytes.
+    """Write a project into a new folder; equal seeds write equal bytes.
 
     Args:
         root: the folder.
         size: how much.
         seed: of the randomness.
-        write_step: gives the text of each complete definition.
+        write_step: returns the text of each complete definition.
     """
     randomness = random.Random(seed)  # noqa: S311 - nothing here is a secret
     homes = [(team, stage) for stage in STAGES for team in TEAMS][: size.folders]

@@ -1,4 +1,4 @@
-"""What is measured of pipelines; with arguments, the measuring itself, in a process of its own.
+"""Benchmarks of pipelines; with arguments, one measurement in a separate process.
 
 ``graphs.py FOLDER NODES WIRED ROUNDS`` writes what each way took, in seconds, as JSON.
 """
@@ -25,7 +25,7 @@ NEAR: Final = 50
 
 
 def graphs(plan: Plan, folder: Path) -> Iterator[Row]:
-    """A pipeline checked for circles and ordered, beside networkx; and one wired from its interfaces."""
+    """A pipeline checked for cycles and ordered, beside networkx; and one wired from its interfaces."""
     import table
     from measuring import Pairs, run_fresh
 

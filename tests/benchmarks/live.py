@@ -1,4 +1,4 @@
-"""What a running registry takes, in a process of its own: ``live.py PROJECT EDITS`` prints JSON, in seconds.
+"""Times a running registry in a separate process: ``live.py PROJECT EDITS`` prints JSON, in seconds.
 
 The project is edited, so it must be one that nothing else measures afterwards.
 """
@@ -35,7 +35,7 @@ def main() -> int:
         whole.append(time.perf_counter() - began)
     took = {"load": statistics.median(whole)}
     took |= _edited(registry, root, edits)
-    took |= _asked(registry, edits)
+    took |= _look_ups(registry, edits)
     sys.stdout.write(json.dumps(took))
     return 0
 
@@ -70,7 +70,7 @@ def _edited(registry: Registry, root: Path, edits: int) -> dict[str, float]:
     }
 
 
-def _asked(registry: Registry, rounds: int) -> dict[str, float]:
+def _look_ups(registry: Registry, rounds: int) -> dict[str, float]:
     names = list(registry.view(None))
     mapping = {"description": "A step of the benchmark.", "sagemaker_step_type": "Processing"}
     made: list[float] = []

@@ -59,7 +59,7 @@ class Pairs:
 
 
 def run_fresh(command: Sequence[str], cwd: Path | None = None) -> Measured:
-    """Run a command in a process of its own, without the user's settings.
+    """Run a command in a separate process, without the user's settings.
 
     Raises:
         RuntimeError: it did not end with exit code 0.
@@ -80,7 +80,7 @@ def run_fresh(command: Sequence[str], cwd: Path | None = None) -> Measured:
 
 
 def probe(name: str, *arguments: object) -> tuple[Measured, Any]:
-    """Run one function of ``probes.py`` in a fresh process; also gives what it answered."""
+    """Run one function of ``probes.py`` in a fresh process; also return its answer."""
     measured = run_fresh([sys.executable, str(_PROBES), name, *map(str, arguments)])
     return measured, json.loads(measured.output)
 
@@ -93,7 +93,7 @@ def interleaved(rounds: int, ours: Callable[[], Any], theirs: Callable[[], Any])
 
 
 def paired(results: Sequence[tuple[Any, Any]], of: Callable[[Any], float] = float) -> Pairs:
-    """Pairs from what ``interleaved`` gave.
+    """Pairs of results of ``interleaved``.
 
     Args:
         results: one result of each way, for each round.

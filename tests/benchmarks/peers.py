@@ -1,4 +1,4 @@
-"""What Stepwell is held against: how one would do the same without it."""
+"""Peers of Stepwell: the same work without it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class NaiveRegistry:
 
     Args:
         accepted: the data of each accepted file, by path.
-        refused: the paths of the others.
+        rejected: the paths of the others.
     """
 
     accepted: dict[str, Any] = field(default_factory=dict)
@@ -30,7 +30,7 @@ class NaiveRegistry:
 
 
 def naive_load(root: str) -> NaiveRegistry:
-    """Read every definition with PyYAML's C loader and hold it against one reused jsonschema validator."""
+    """Read every definition with PyYAML's C loader and validate it with one reused jsonschema validator."""
     import jsonschema
     import yaml
 
@@ -61,7 +61,7 @@ def naive_load(root: str) -> NaiveRegistry:
 
 @dataclass(frozen=True, slots=True)
 class Overlay:
-    """What one workspace lays over the core, as plain data.
+    """Definitions of one workspace above the core, as plain data.
 
     Args:
         local: complete definitions.
@@ -79,7 +79,7 @@ def copy_tables(core: Iterable[Row], overlays: Iterable[Overlay]) -> list[dict[s
 
 
 def copy_rows(core: Iterable[Row], overlays: Iterable[Overlay]) -> list[dict[str, Row]]:
-    """The same with rows of its own for each workspace, so that changing one table changes no other."""
+    """The same with separate rows for each workspace, so that changing one table changes no other."""
     table = {row["name"]: row for row in core}
     return [_overlaid({name: dict(row) for name, row in table.items()}, overlay) for overlay in overlays]
 

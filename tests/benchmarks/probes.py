@@ -59,7 +59,7 @@ def peak_naive(root: str) -> int:
 
 
 def _peak(kept: object) -> int:
-    # Linux tells the peak of this very program; ru_maxrss also counts what its parent held before.
+    # Linux reports the peak of this program; ru_maxrss also counts memory of its parent.
     status = Path("/proc/self/status")
     if status.exists():
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))

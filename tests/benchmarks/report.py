@@ -30,63 +30,63 @@ The machine:
 
 ## How to read it
 
-- Figures are medians. A ratio is the median of the ratios of pairs: the two ways run by turns, A B A B,
-  after one run of each that does not count. In brackets stand the smallest and the largest ratio. CPU is
-  the processor's time, user and system together; wall is time on the clock.
+- Figures are medians. A ratio is the median of the ratios of pairs: both ways run alternately, A B A B,
+  after one warm-up run of each. The smallest and the largest ratio are in brackets. CPU is user and
+  system time together; wall is elapsed time.
 - **The project** is generated from a seed: {size.steps:,} core steps in {size.folders} folders, about 18
   lines each; {size.workspaces} workspaces, each with a `workspace.yaml`, {size.local} local files
   ({size.hiding} of them hide a core step) and {size.override} override files; {size.files:,} files in all.
-  Every definition is flat. About 70 of 100 lines occur in several files, as in a team's own registry: a
-  comment for the editor, a step type, a framework, tags. Stepwell's reader remembers such lines. Names,
-  descriptions, classes, aliases and tickets are each file's own.
+  Every definition is flat. About 70 of 100 lines occur in several files, as in a team's registry: a
+  comment for the editor, a step type, a framework, tags. Stepwell's reader caches such lines. Names,
+  descriptions, classes, aliases and tickets are unique.
 - **Cold load** is a fresh process from start to end with the files in the page cache; {plan.rounds} pairs.
-  The naive way reads each file with `yaml.load(file, Loader=yaml.CSafeLoader)`, asks
-  `jsonschema.Draft202012Validator(schema).is_valid`, one validator for each schema, and keeps the data by
-  path. `stepwell.open` also runs every rule, keeps each text to find places in it, and builds all views.
-  In every run both accept the same number of files. Of a small project with an unknown field, a wrong
-  type, a missing field and broken YAML both refuse exactly these four files.
-- **None of them flat**: {plan.nested.steps:,} core steps of the same kind that also hold a mapping
+  The naive way reads each file with `yaml.load(file, Loader=yaml.CSafeLoader)`, calls
+  `jsonschema.Draft202012Validator(schema).is_valid`, with one validator for each schema, and stores the data
+  by path. `stepwell.open` also runs every rule, keeps each text for positions, and builds all views.
+  In every run both accept the same number of files. In a small project with an unknown field, a wrong
+  type, a missing field and broken YAML both reject exactly these four files.
+- **None of them flat**: {plan.nested.steps:,} core steps of the same kind that also contain a mapping
   (`deprecated`), so that libyaml reads every file for both.
 - **check-jsonschema**: its command over {plan.checked} step files, and `stepwell check` in a project of the
-  same files. The row is there when the package is installed.
+  same files. The row exists if the package is installed.
 - **One file**: {plan.sample:,} core files, each once, in a fresh process for each round. Imports, reading the
-  bytes and making the validator are not counted. Both validators get the same plain data.
-- **Views** are built from files that are read and checked already. Stepwell lays the core's tables, then
-  for each workspace merges, validates what results and runs the rules. *Copying dicts* makes a `dict` of
-  the core's rows and for each workspace a copy of it, sets its local rows, and `{{**row, **patch}}` for each
-  override: it checks nothing, and its tables share their rows, so that a caller who changes a row changes
-  it for everybody. *Copying dicts and their rows* gives each workspace rows of its own. All give the same
-  views, which is checked for some. The garbage collector rests in all of them, as it does in a load.
-- **OmegaConf** merges configurations that are made beforehand. It is measured on {merged.steps} core steps
+  bytes and creating the validator are not counted. Both validators receive the same plain data.
+- **Views** are built from files that were read and checked before. Stepwell builds the core's tables, then
+  merges, validates and checks each workspace. *Copying dicts* creates a `dict` of the core's rows and a copy
+  of it for each workspace, sets its local rows, and `{{**row, **patch}}` for each override: it checks
+  nothing, and its tables share their rows, so a caller that changes a row changes it in all of them.
+  *Copying dicts and their rows* has separate rows for each workspace. The views are equal, which is checked
+  for some. The garbage collector is disabled for all of them, as in a load.
+- **OmegaConf** merges configurations that exist before. It is measured on {merged.steps} core steps
   and {merged.workspaces} workspaces of {merged.local} local and {merged.override} override files, because on
-  the large project it takes many seconds for each view. Stepwell's figure in that row is of the same small
+  the large project it takes many seconds for each view. Stepwell's figure in that row is for the same small
   project.
-- **Frozen module**: `python -I -S` with the byte code there already, a fresh process for each import. *The
-  statement* is the CPU time of `import step_names` alone, *the process* that from start to end. The bare
-  module holds the same four tables as literals, one entry a line, and nothing else.
+- **Frozen module**: `python -I -S` with cached byte code, a fresh process for each import. *The
+  statement* is the CPU time of `import step_names` alone, *the process* from start to end. The bare
+  module contains only the same four tables as literals, one entry a line.
 - **`view[name]`**: 1,000 names in random order in a loop, which is counted on both sides.
-- **Views over the core**: copying dicts begins with a table of the core's rows that is there already, so the
-  row with the target begins with the core's tables laid. The rows below it count the core's table too.
+- **Views over the core**: copying dicts starts with an existing table of the core's rows, so the row with
+  the target starts with the core's finished tables. The rows below it include the core's table.
 - **Two revisions**: the core steps of the project alone, in a repository of two commits whose objects are
   packed. The second edits, adds, removes and renames files. The command reads both revisions from git's
-  objects, in a process of its own, and writes the comparison as JSON; *one load* opens the folder in a
-  process of its own.
+  objects, in a separate process, and writes the comparison as JSON; *one load* opens the folder in a
+  separate process.
 - **Index of Python files**: {plan.sources:,} generated files of about 200 lines, a fresh process each.
-  *Nothing kept* lists, reads and parses every file, gathers classes, names and imports, and writes what the
-  next process finds. *Nothing changed* is that next process. `ast.parse` reads and parses each file, and
-  keeps nothing.
-- **One changed**: a line is added to one file, and the index is made right again; beside it each file is
-  parsed, in the same process.
+  *Nothing kept* lists, reads and parses every file, collects classes, names and imports, and writes the
+  index. *Nothing changed* is the next process, which reads it. `ast.parse` reads and parses each file and
+  stores nothing.
+- **One changed**: a line is added to one file, and the index is updated; the peer parses each file in the
+  same process.
 - **Alignment**: {plan.aligned} generated steps, each with an interface, a script of 45 lines, a builder and a
-  configuration class, all four levels, in one process. The index is there before, as after any check;
+  configuration class, all four levels, in one process. The index exists before, as after any check;
   each round reads and parses every script and class again.
-- **Runs**: {plan.ran} steps whose scripts do nothing, one after the other, and {plan.ran_on_dask:,} on a
-  cluster of two workers, with sandboxes, record and cache. Beside them the same scripts are started by
-  `subprocess.run`, on Dask inside `dask.delayed`; nothing else is done there.
-- **Live**: one process watches the large project while files of the core and of workspaces are saved by
-  turns, and looks every millisecond whether a reader sees the edit; the debounce is part of the time.
-  `register` is for everybody, `resolve` asks for names of the core in turn, and each look-up of a live name
-  follows the context.
+- **Runs**: {plan.ran} steps with empty scripts, one after the other, and {plan.ran_on_dask:,} on a
+  cluster of two workers, with sandboxes, record and cache. The peer only starts the same scripts with
+  `subprocess.run`, on Dask inside `dask.delayed`.
+- **Live**: one process watches the large project while files of the core and of workspaces are saved
+  alternately, and checks every millisecond whether a reader sees the edit; the time includes the debounce.
+  `register` affects all views, `resolve` resolves names of the core in turn, and each look-up of a live name
+  uses the context.
 - **Memory**: the differences between the peaks of fresh processes that open and keep a project: with
   {size.steps:,} and with {small:,} core steps, with all workspaces and with none.
 """

@@ -1,4 +1,4 @@
-"""What a review takes: two revisions compared, Python sources indexed, code held against interfaces."""
+"""Benchmarks of a review: two revisions compared, Python sources indexed, code compared with interfaces."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ CHANGED_TARGET: Final = 10.0
 ALIGNMENT_TARGET: Final = 3.0
 STEPWELL: Final = str(Path(sys.executable).with_name("stepwell"))
 SETTINGS: Final = ("user.name=bench", "user.email=bench@example.org", "commit.gpgsign=false", "gc.auto=0")
-"""No other packing of objects runs beside the one that is asked for."""
+"""Disable automatic packing of objects during the measurement."""
 
 
 def review(plan: Plan, folder: Path) -> Iterator[Row]:
-    """Two revisions of a large registry, compared by the command in a process of its own."""
+    """Two revisions of a large registry, compared by the command in a separate process."""
     root = folder / "reviewed"
     changed = _two_revisions(root, plan.size.steps)
     compare = partial(
@@ -72,7 +72,7 @@ def references(plan: Plan, folder: Path) -> Iterator[Row]:
 
 
 def code(plan: Plan, folder: Path) -> Iterator[Row]:
-    """The code of steps: found, loaded, and held against their interfaces; it edits the indexed sources."""
+    """The code of steps: found, loaded, and compared with interfaces; edits the indexed sources."""
     root = folder / "coded"
     write_steps(root, plan.aligned)
     script = str(Path(__file__).with_name("code_of_steps.py"))

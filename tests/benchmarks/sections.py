@@ -1,4 +1,4 @@
-"""What is measured: each function gives the rows of one part of the table."""
+"""Benchmarks; each function yields the rows of one part of the table."""
 
 from __future__ import annotations
 
@@ -208,7 +208,7 @@ def views(plan: Plan, folder: Path) -> Iterator[Row]:
         return Pairs(tuple(took[ours]), tuple(took[theirs]))
 
     shared, own = "copying dicts", "copying dicts and their rows"
-    # Copying dicts starts from a core's table too, so it stands beside views over a core that is laid.
+    # Copying dicts starts from a core's table too, so it is compared with views over a finished core.
     label = f"building all {count} views over the core"
     yield table.within(label, pairs("stepwell_over_core", "tables"), shared, VIEWS_TARGET)
     yield table.within(f"the same {count}, with the core's table", pairs("stepwell", "tables"), shared)
@@ -258,7 +258,7 @@ def look_up(plan: Plan, folder: Path) -> Iterator[Row]:
         yield table.within(f"`view[name]`, {label}", pairs, "`dict[name]`")
 
 
-def commands(plan: Plan, folder: Path) -> Iterator[Row]:  # noqa: ARG001 - this one looks at the repository
+def commands(plan: Plan, folder: Path) -> Iterator[Row]:  # noqa: ARG001 - reads the repository
     """The command's own start."""
     for arguments in (("--version",), ("check",)):
         command = partial(run_fresh, [STEPWELL, *arguments], cwd=SCHEMAS.parent)

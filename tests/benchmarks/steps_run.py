@@ -1,4 +1,4 @@
-"""What running steps takes, in a process of its own: prints JSON, in seconds.
+"""Times running steps in a separate process; prints JSON, in seconds.
 
 ``steps_run.py PROJECT TYPES``
 """
@@ -29,7 +29,7 @@ async def coroutine(parameters, context):
 """
 TYPE = """\
 name: type_{number}
-description: Give one.
+description: Return one.
 implementation: src/steps.py:{what}
 parameters:
   type: object

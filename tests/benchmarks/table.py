@@ -1,4 +1,4 @@
-"""One row a measurement, its figures in words."""
+"""The table of results: one row for each measurement."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HEADINGS: Final = ("measured", "Stepwell", "beside", "takes", "ratio", "target",
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One measurement, in words.
+    """One measurement as text.
 
     Args:
         measured: what.
@@ -60,7 +60,7 @@ def within(measured: str, pairs: Pairs, beside: str, at_most: float | None = Non
 
 
 def limit(measured: str, seconds: float, at_most: float | None = None) -> Row:
-    """A time that stands for itself, perhaps with a limit that it must keep to."""
+    """A time without a peer, with an optional limit."""
     target = f"at most {_seconds_as_text(at_most)}" if at_most else ""
     verdict = ("met" if seconds <= at_most else "not met") if at_most else ""
     return Row(measured, _seconds_as_text(seconds), target=target, verdict=verdict)

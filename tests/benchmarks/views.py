@@ -1,4 +1,4 @@
-"""The layering alone: what a load gives to it, kept, so that it can be done again and timed."""
+"""Repeats the layering alone, with the inputs of one load."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["Inputs", "by_name", "compare", "timed"]
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What one load gave to the layering.
+    """Inputs of the layering from one load.
 
     Args:
         core: the arguments of ``layer_core``.
@@ -85,7 +85,7 @@ def by_name(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
 
 
 def compare(ours: Sequence[View], theirs: Sequence[Mapping[Any, Any]]) -> None:
-    """Hold some of the views that both ways give against each other.
+    """Compare some views of both ways.
 
     Raises:
         RuntimeError: they differ.

@@ -1,10 +1,10 @@
-"""Each folder here is a case: two states of a registry, and what ``stepwell diff`` tells of them.
+"""Each folder here is a case: two states of a registry and the output of ``stepwell diff``.
 
-``base/`` and ``head/``   two projects, compared as folders, unless ``case.json`` says otherwise
-``case.json``             how the case is made and asked; see ``Case``
-``expected.txt``          what the text form tells; where the command fails, what it writes to stderr
-``expected.md``           what the markdown form tells
-``expected.json``         what the JSON form tells
+``base/`` and ``head/``   two projects, compared as folders unless ``case.json`` specifies another way
+``case.json``             setup and command of the case; see ``Case``
+``expected.txt``          the text output; if the command fails, stderr
+``expected.md``           the markdown output
+``expected.json``         the JSON output
 
 ``STEPWELL_UPDATE_CASES=1 pytest tests/comparisons`` rewrites what is expected; the difference is reviewed.
 """
@@ -58,7 +58,7 @@ class Case:
         folder: where it is run.
         formats: the forms that are stored.
         exit_code: how the command ends with ``--exit-code``.
-        environment: what is set for the command; ROOT stands for the case's folder.
+        environment: variables of the command; ROOT is replaced with the case's folder.
     """
 
     about: str = ""

@@ -82,7 +82,7 @@ def test_every_parameter_is_described_and_no_word_of_every_step_is_taken(name: s
 
 
 def test_what_several_types_share_is_the_same_in_each() -> None:
-    """Each definition says everything itself, so nothing but this keeps them alike."""
+    """Each definition is complete, so only this test keeps them consistent."""
     for shared in ("claude_options", "preset", "token_budget", "steps"):
         stated = {
             json.dumps({**schema, "x-default": None}, sort_keys=True)

@@ -22,7 +22,7 @@ from stepwell.model import AuthoredDefinition
 from stepwell.resolve.view import Code, View
 
 
-def give(authored: AuthoredDefinition, code: Code, view: View) -> None:
+def pass_on(authored: AuthoredDefinition, code: Code, view: View) -> None:
     Node("one", "One", definition=authored)
     code.implementation(authored)
     LayeredTable({"One": authored}, None, ())

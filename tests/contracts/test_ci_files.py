@@ -1,6 +1,6 @@
 """The files of docs/ci fit their services' published schemas, and their scripts do what they say.
 
-Every ``run:`` and ``script:`` is run by bash in a checkout like the service's own. What the service gives
+Every ``run:`` and ``script:`` is run by bash in a checkout like the service's. What the service provides
 is made here: the checkout, the variables, the artifacts, and the comments on the other end of its API.
 """
 
@@ -84,7 +84,7 @@ assert words.pop(0) == "api" and os.environ["GH_TOKEN"] == "a token"
 options = {{name: words[words.index(name) + 1] for name in ("--method", "--field", "--jq") if name in words}}
 (address,) = [word for word in words if word.startswith("repos/")]
 if "--jq" in options:
-    assert address == "repos/ada/pipelines/issues/7/comments" and "--paginate" in words
+    assert address == "repos/ada/pipelines/issues/7/comments" and "--paginate" in sys.argv
     login, start = re.findall(r'"(.*?)"', options["--jq"])
     for comment in comments:
         if comment["user"]["login"] == login and comment["body"].startswith(start):
@@ -128,7 +128,7 @@ class Service:
 
     @property
     def installed(self) -> list[str]:
-        """The last words of what pip was asked."""
+        """The last arguments of pip."""
         log = self.folder / "pip.log"
         return log.read_text(encoding="utf-8").splitlines() if log.exists() else []
 
@@ -214,7 +214,7 @@ def serve(tmp_path: Path, environment: Mapping[str, str]) -> Serve:
 
 
 def value_of(expression: str, context: Mapping[str, Any]) -> Any:
-    """What an expression of GitHub says: names, texts, ``==  !=  !  &&  ||``, and parentheses."""
+    """Value of an expression of GitHub: names, texts, ``==  !=  !  &&  ||``, and parentheses."""
     words = re.findall(r"'[^']*'|[\w.-]+(?:\(\))?|==|!=|&&|\|\||[()!]", expression)
     assert "".join(words) == "".join(expression.split()), expression
 
@@ -269,7 +269,7 @@ class Job:
     Args:
         exit_codes: of each script that ran, by the name of its step.
         used: the actions that were reached, with what each was given.
-        told: what all scripts wrote to both streams.
+        output: text that all scripts wrote to both streams.
         outputs: what each step put out, by its id.
         summary: the summary of the job.
     """
@@ -392,7 +392,7 @@ def action(
 
 
 def results(path: Path) -> list[tuple[str, str]]:
-    """The rule and the file of each result of a SARIF log that is as the published schema says."""
+    """The rule and the file of each result of a SARIF log that matches the published schema."""
     schema = json.loads(
         (REPOSITORY / "tests/contracts/schemas/sarif-2.1.0.schema.json").read_text(encoding="utf-8")
     )
@@ -807,7 +807,7 @@ def notes() -> Iterator[tuple[str, list[dict[str, Any]]]]:
             return said
 
         def log_message(self, *_: object) -> None:
-            """Nothing: the tests look at what is kept."""
+            """Ignore: the tests read the recorded requests."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Api)
     thread = threading.Thread(target=server.serve_forever)

@@ -91,7 +91,7 @@ def quote_is_open(command: str) -> bool:
 
 
 def matches(shown: str, told: str) -> bool:
-    """Whether a command told what a page shows; ``...`` is any text, and alone in a line any lines."""
+    """Whether a command printed what a page shows; ``...`` is any text, and alone in a line any lines."""
     pattern = "".join(
         r"(?:.*\n)*" if line.strip() == "..." else r"[^\n]*".join(map(re.escape, line.split("..."))) + r"\n"
         for line in comparable(shown).splitlines()
@@ -148,7 +148,7 @@ def follow(page: str, project: Path, environment: Mapping[str, str], commands: s
 
 @pytest.fixture
 def folder_of(tmp_path: Path, copy_repository: Callable[..., Path]) -> Callable[[str], Path]:
-    """A function that returns the folder to follow a page in: a new project, or a clone if it says so."""
+    """A function that returns the folder to follow a page in: a new project, or a clone."""
 
     def make(page: str) -> Path:
         if is_followed_in_a_clone(page):

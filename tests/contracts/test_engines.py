@@ -1,4 +1,4 @@
-"""Every engine gives the same results and the same record, and bears the same."""
+"""Every engine has the same results and records and survives the same failures."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ GPU = "  compute: {resources: {gpu: 1}}\n"
 
 @pytest.fixture(scope="module")
 def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Engine]]:
-    """Every engine, with two places and one gpu; what they need goes on through all tests of this module."""
+    """Every engine, with two slots and one gpu; shared by all tests of this module."""
     dask, distributed = pytest.importorskip("dask"), pytest.importorskip("distributed")
     with (
         dask.config.set({"temporary-directory": str(tmp_path_factory.mktemp("dask"))}),
@@ -49,7 +49,7 @@ def engine(request: pytest.FixtureRequest, engines: Mapping[str, Engine]) -> Eng
 
 
 def plain(run: RunRecord) -> Any:
-    """What a record says, without what differs from run to run."""
+    """A record without the values that differ from run to run."""
     told = []
     for one in run.steps:
         tries = [(each.number, each.state, each.exit_code, each.fault, each.folder) for each in one.attempts]

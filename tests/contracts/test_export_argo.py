@@ -53,7 +53,7 @@ def workflow(pipeline: Pipeline) -> dict[str, Any]:
     document = read_text("workflow.yaml", given.value.encode())
     assert isinstance(document, Document)
     data: dict[str, Any] = thaw(document.data)
-    # A field that the schema does not have would be lost on the way, or be refused.
+    # A field that the schema does not have would be lost or rejected.
     assert Workflow.model_validate(data).model_dump(by_alias=True, exclude_unset=True) == data
     return data
 

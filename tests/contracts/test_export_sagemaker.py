@@ -233,7 +233,7 @@ def test_the_definition_is_what_the_sdk_renders(name: str) -> None:
     rendered = json.loads((GOLDEN / f"{name}.json").read_text(encoding="utf-8"))
     assert rendered["made_by"].startswith("sagemaker 2.")
     wanted, told = rendered["definition"], exported(CASES[name])
-    for definition in (wanted, told):  # which parameter comes first says nothing
+    for definition in (wanted, told):  # the order of parameters does not matter
         definition["Parameters"].sort(key=lambda one: one["Name"])
     assert told == wanted
 

@@ -1,4 +1,4 @@
-"""The frozen modules and the live one keep the contract of the registry that they stand in for.
+"""The frozen modules and the live one fulfil the contract of the registry that they replace.
 
 The obligations themselves are in ``legacy/``; here they run over every implementation. A further
 implementation is one more entry of ``IMPLEMENTATIONS`` (and of the ``outcomes`` fixture, if it is no

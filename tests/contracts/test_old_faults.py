@@ -107,7 +107,7 @@ def test_one_workspace_s_steps_leaking_into_another_and_into_no_workspace_at_all
 def test_conflict_metadata_dropped_on_load(
     project: Callable[[Mapping[str, str | bytes]], Path], run_stepwell: Callable
 ) -> None:
-    """What a file says of how conflicts are settled arrives."""
+    """The conflict settings of a file are used."""
     stated = {
         "priority": 7,
         "framework": "xgboost",
@@ -153,7 +153,7 @@ def test_a_broken_overlay_file_vanishing_at_debug_level(root: Path, run_stepwell
 
 
 def test_answers_that_are_the_registry_s_own_dicts(registry: stepwell.Registry) -> None:
-    """A caller who clears an answer empties nothing, or is told that it cannot be cleared."""
+    """A caller that clears an answer changes nothing, or gets an error."""
     before = registry.digest
     registry.view("alice").legacy_table().clear()
     registry.view("alice").legacy_table()["Clean"].clear()
@@ -197,8 +197,8 @@ def test_validation_unavailable_meaning_valid(root: Path, environment: Mapping[s
     assert "import of jsonschema halted" in done.stderr
 
 
-def test_a_validator_whose_list_of_types_rejects_types_of_its_own_table() -> None:
-    """The project's vocabulary holds every type in use; the old list goes on refusing three of them."""
+def test_a_validator_whose_list_of_types_rejects_types_of_its_table() -> None:
+    """The project's vocabulary contains every type in use; the old list still rejects three of them."""
     registry = stepwell.open(REPOSITORY)
     legacy.use(registry)
     used = step_names.get_all_sagemaker_step_types()
@@ -209,7 +209,7 @@ def test_a_validator_whose_list_of_types_rejects_types_of_its_own_table() -> Non
 
 
 def test_names_of_classes_that_exist_nowhere(registry: stepwell.Registry) -> None:
-    """A name that nobody wrote says so, and a module offers no name that it does not have."""
+    """A missing name is an error, and a module lists only names that it has."""
     told = registry.view("alice").explain("Clean", "config_class")
     assert (told.value, told.winner.how, told.winner.span) == ("CleanConfig", "by convention", None)
     for module in (legacy, legacy.step_names, legacy.hyperparameter_registry, legacy.exceptions):

@@ -1,4 +1,4 @@
-"""What programs read is what its published schema says: each ``--format json``, and each SARIF log.
+"""Machine-readable output matches its published schema: each ``--format json``, and each SARIF log.
 
 ``STEPWELL_UPDATE_GOLDEN=1 pytest tests/contracts/test_output_schemas.py`` rewrites the files in
 ``tests/golden/output``; the diff is reviewed.
@@ -126,7 +126,7 @@ ANSWERS: Mapping[str, Mapping[tuple[str, ...], int]] = {
     "import": {("old/step_names.py", "--dry-run"): 0, ("old/step_names.py",): 0},
 }
 BEFORE = {"pipeline compare": ("pipeline run Sums -q", "pipeline run Sums -q --no-cache")}
-"""Commands that make what another one tells of."""
+"""Commands that create the input of another one."""
 VARYING = (
     (r'("(?:seconds|latency|began|ended)": )\d+(?:\.\d+)?(?:e-\d+)?', r"\g<1>0"),
     (r'("seconds": \[)[^]]*\]', r"\g<1>]"),

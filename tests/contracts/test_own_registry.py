@@ -149,7 +149,7 @@ def test_the_core_steps_say_what_the_old_table_said_and_only_where_they_differ()
         assert said == expected
 
 
-def test_each_core_description_is_one_sentence_of_its_own() -> None:
+def test_each_core_description_is_one_distinct_sentence() -> None:
     said = [plain(path)["description"] for path, _ in COMMITTED if "registry.d" in path.parts]
     assert len(set(said)) == 26
     assert [text for text in said if not re.fullmatch(r"[A-Z][^.\n]+\.", text)] == []

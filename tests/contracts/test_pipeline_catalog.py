@@ -55,7 +55,7 @@ Ran = Mapping[str, Mapping[str, Path]]
 
 @pytest.fixture
 def run(shop: Path, run_stepwell: RunStepwell) -> Callable[[str], Ran]:
-    """A function that runs a pipeline of the shop, and gives where each output of each step is kept."""
+    """A function that runs a pipeline of the shop and returns the path of each output of each step."""
 
     def run_it(name: str) -> Ran:
         ran = run_stepwell("pipeline", "run", f"Our{name}", "--format", "json", cwd=shop)
@@ -82,7 +82,7 @@ def rows(file: Path) -> list[dict[str, str]]:
 
 
 def beats_a_guess(predictions: Path) -> bool:
-    """Whether scores tell fraud from the rest: it is scored higher on the average, and clearly so."""
+    """Whether fraud has clearly higher scores than the rest, on average."""
     every = rows(predictions)
     fraud = [float(row["score"]) for row in every if row["label"] == "1"]
     others = [float(row["score"]) for row in every if row["label"] == "0"]

@@ -1,4 +1,4 @@
-"""The hooks run under pre-commit as in a team: cloned, installed by pip, and asked by ``git commit``."""
+"""The hooks run under pre-commit as in a team: cloned, installed by pip, and run by ``git commit``."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Repository:
     environment: Mapping[str, str]
 
     def run(self, *command: str, exit_code: int = 0) -> str:
-        """Run a command that must end with this exit code, and give what it wrote to both streams."""
+        """Run a command that must end with this exit code, and return what it wrote to both streams."""
         done = subprocess.run(
             command,
             cwd=self.root,
@@ -119,7 +119,7 @@ def pack(found: Distribution, folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What an installation of Stepwell asks for, so that pip finds it without a network."""
+    """Requirements of Stepwell as wheels, so that pip installs them without a network."""
     folder = tmp_path_factory.mktemp("wheels")
     seen = {"stepwell"}
     for line in [*(distribution("stepwell").requires or ()), "hatchling"]:

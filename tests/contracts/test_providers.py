@@ -64,7 +64,7 @@ def setups(name: str, server: ModelServer, folder: Path) -> Setup:
 
 
 @pytest.mark.parametrize("name", IMPLEMENTATIONS)
-def test_an_implementation_keeps_to_what_is_asked_of_a_provider(
+def test_an_implementation_fulfils_the_contract_of_providers(
     name: str, server: ModelServer, tmp_path: Path
 ) -> None:
     setup = setups(name, server, tmp_path)
@@ -96,7 +96,7 @@ def test_an_implementation_is_called_from_one_event_loop_after_another(
 
 
 class Broken:
-    """A provider that does one thing wrong, which each of the classes below says."""
+    """A provider with one violation, which each class below defines."""
 
     name = "Broken"
 
@@ -115,7 +115,7 @@ class Broken:
     async def close(self) -> None: ...
 
 
-class SaysNothingAtTheEnd(Broken):
+class WithoutAnEnd(Broken):
     async def stream(self, request: Request) -> Any:
         yield Chunk((await self.complete(request)).text)
 
@@ -144,7 +144,7 @@ class ShowsItsSecret(Broken):
 @pytest.mark.parametrize(
     ("broken", "told"),
     [
-        (SaysNothingAtTheEnd, "the last chunk must"),
+        (WithoutAnEnd, "the last chunk must"),
         (AnswersWithText, "must return a Response"),
         (StreamsAnotherAnswer, "the chunks must add up to the response"),
         (TakesAnySchema, "an invalid schema must be rejected"),

@@ -1,4 +1,4 @@
-"""``pytest --stepwell`` as a team runs it: each run is pytest in a process of its own, in a new project."""
+"""``pytest --stepwell`` as a team runs it: each run is a separate pytest process in a new project."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def failure(ran: Ran, headline: str) -> str:
 
 
 def outcomes(ran: Ran) -> dict[str, str]:
-    """The last two parts of each test's id to how it ended, as ``-v`` tells it."""
+    """Outcome of each test in the output of ``-v``, by the last two parts of its id."""
     told = (line.split() for line in ran.stdout.splitlines() if line.startswith("stepwell::"))
     return {words[0].removeprefix("stepwell::"): words[1] for words in told if len(words) > 1}
 

@@ -1,4 +1,4 @@
-"""Every template gives a workspace that passes, whose code runs, and that keeps clear of every other."""
+"""Every template creates a workspace that passes, whose code runs, and that is isolated from every other."""
 
 from __future__ import annotations
 

@@ -61,7 +61,13 @@ REFERENCE = (
     r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:(?!(.*/)?\.\.(/|$))[^\u0000-\u001F\u007F-\u009F\u2028\u2029]+)$(?!\n)"
 )
 
+VARIABLE_PATTERN = r"^[A-Za-z_*][A-Za-z0-9_*]*$(?!\n)"
+
 PATTERNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    VARIABLE_PATTERN: (
+        ("HTTP_PROXY", "AWS_*", "*_proxy", "_", "*"),
+        ("", "1A", "A-B", "A B", "A\n", "é", "${A}"),
+    ),
     NAME_IN_A_FILE: (
         ("a.py:B", "a/b.py:B.C", "..a/b.py:C", "é ü/b.py:C"),
         (*NOT_INSIDE, "a.py", "a.py:", "a.txt:B", "a.py:B\n", ".py:A", "a/.py:A", " a.py:A", "a\x00.py:B"),
@@ -180,7 +186,7 @@ def accepted(schema: dict[str, Any], data: Any) -> tuple[bool, bool]:
 
 
 def subschemas(schema: dict[str, Any], place: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every subschema that a document's value can meet, with where it stands."""
+    """Every subschema that applies to a value of a document, with its position."""
     yield place, schema
     for key, below in schema.get("properties", {}).items():
         yield from subschemas(below, f"{place}.{key}")

@@ -1,6 +1,6 @@
-"""Both validators give one verdict on any document, and it is the one that the formats promise.
+"""Both validators return one verdict on any document, the one that the formats specify.
 
-Stepwell decides by the fast one with shorter patterns, so its own verdict is asked for besides.
+Stepwell uses the fast one with shorter patterns, so its verdict is compared as well.
 """
 
 from __future__ import annotations
@@ -193,7 +193,7 @@ def mappings(schema: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
 
 
 def broken(value: Any) -> st.SearchStrategy[Any]:
-    """Values that stand near an accepted one, and some that stand far."""
+    """Values near an accepted one, and some far from it."""
     far = st.sampled_from(STRANGE)
     if isinstance(value, str):
         near = [f"{value}{end}" for end in ("\n", "\r", "\u2028", " ")]

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def run(environment: Mapping[str, str]) -> Run:
-    """A function that runs a command that must succeed, and gives what it wrote to stdout."""
+    """A function that runs a command that must succeed, and returns its stdout."""
 
     def run_it(*command: Path | str, cwd: Path) -> str:
         done = subprocess.run(
@@ -57,7 +57,7 @@ def stepwell(tmp_path_factory: pytest.TempPathFactory, wheel: Path, run: Run) ->
     """The command, installed from the wheel into an environment that held nothing.
 
     The dependencies that the wheel names are copied from the environment of the tests, so that
-    nothing is downloaded; pip then refuses the wheel if they are not all that it asks for.
+    nothing is downloaded; pip rejects the wheel if a requirement is missing.
     """
     environment = tmp_path_factory.mktemp("environment") / "with a space"
     run(sys.executable, "-m", "venv", environment, cwd=wheel.parent)

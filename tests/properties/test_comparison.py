@@ -130,7 +130,7 @@ def applied(
 
 
 def local(view: View) -> set[str]:
-    """The steps that a workspace says whole, whatever the core says of them."""
+    """The steps that a workspace defines completely, whatever the core defines."""
     return {name for name, step in view.steps.above.items() if step.sources[-1].layer is Layer.LOCAL}
 
 

@@ -91,7 +91,7 @@ def test_cycles_are_found_where_there_are_any_and_are_cycles(pipeline: Pipeline)
         assert all(graph.has_edge(*edge) for edge in zip(cycle, (*cycle[1:], cycle[0]), strict=True))
     if found:
         try:
-            pipeline.order  # noqa: B018 - what is asked for is worked out
+            pipeline.order  # noqa: B018 - accessing it computes it
         except PipelineError:
             return
         raise AssertionError("a cycle has an order")

@@ -1,4 +1,4 @@
-"""Import, then freeze: the old table again, whatever stood in it."""
+"""Import, then freeze, restores the old table, whatever its content."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_python_table_comes_out_as_it_went_in(table: dict[str, dict[str, str]]
     planned, snapshot = imported({"old.py": f"STEP_NAMES = {table!a}\n"})
     if planned.is_whole:
         assert list(rows_of(snapshot.core).items()) == list(table.items())
-    else:  # a character that no file may hold, or two steps with one class: told, each at its row
+    else:  # a character that no file may hold, or two steps with one class: reported, each at its row
         lost = {name for name in table if rows_of(snapshot.core).get(name) != table[name]}
         assert lost
         told = {one.message for one in planned.diagnostics if one.id == "not-proved"}

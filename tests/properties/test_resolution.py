@@ -1,4 +1,4 @@
-"""Resolution over made-up registries: it agrees with views, breaks ties the same way, and hides nothing."""
+"""Resolution over generated registries: it agrees with views, breaks ties consistently and hides nothing."""
 
 from __future__ import annotations
 

@@ -79,8 +79,8 @@ def projects() -> st.SearchStrategy[dict[str, str]]:
     return st.tuples(*parts).map(lambda made: {path: text for part in made for path, text in part.items()})
 
 
-def lay(root: Path, files: Mapping[str, str]) -> None:
-    """Make a folder hold some files; what cannot lie beside another is left out."""
+def write_files(root: Path, files: Mapping[str, str]) -> None:
+    """Write files to a folder; files that cannot exist beside another are skipped."""
     for entry in root.iterdir():
         if entry.name != ".git":
             shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
@@ -138,7 +138,7 @@ def test_what_is_shared_is_what_is_read(first: dict[str, str], second: dict[str,
 
         git("init", "-q", "..")
         for files in (first, second):
-            lay(root, files)
+            write_files(root, files)
             git("add", "-A", ".")
             git("commit", "-q", "--allow-empty", "-m", "a state")
         repository = open_repository(str(root), ENVIRONMENT)

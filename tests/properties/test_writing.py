@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 
 def _one_of(words: str) -> st.SearchStrategy[str]:
-    """One of some words that a broken bar stands between."""
+    """One of the words separated by a broken bar."""
     return st.sampled_from(words.split("¦"))
 
 

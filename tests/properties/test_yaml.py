@@ -1,4 +1,4 @@
-"""The readers of YAML give one answer: line by line, from libyaml's events, from PyYAML's, and PyYAML itself.
+"""The readers of YAML agree: line by line, from libyaml's events, from PyYAML's, and PyYAML itself.
 
 The texts are generated near the grammar of definitions, so that most of them are nearly right.
 """
@@ -32,12 +32,12 @@ def load(text: str) -> dict[str, Any]:
 
 
 def _one_of(words: str) -> st.SearchStrategy[str]:
-    """One of some words that a broken bar stands between."""
+    """One of the words separated by a broken bar."""
     return st.sampled_from(words.split("¦"))
 
 
 FORBIDDEN = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What the text of a Document cannot hold: it is refused before YAML is read."""
+"""Characters that a Document cannot contain; they are rejected before YAML is read."""
 
 KEYS = _one_of("name¦a¦b¦x-a¦x_b¦$schema¦_¦A1¦a.b¦null¦true¦yes¦1¦é¦-¦a b¦~")
 WORDS = _one_of(
@@ -158,7 +158,7 @@ NEARLY_FLAT = st.builds(
 
 
 def read(text: str) -> Any:
-    """What the event reader gives, or why it refuses and where."""
+    """The result of the event reader, or its error and position."""
     try:
         return load(text)
     except Unreadable as refused:
@@ -337,7 +337,7 @@ def _scalar_of(token: str) -> Any:
 
 
 def _collection_of(token: str, column: int) -> Any:
-    """The mapping or list of a token, its first line indented as it stands in its text."""
+    """The mapping or list of a token, its first line indented as in its text."""
     return load(f"a:\n{' ' * max(column - 1, token[0] in '[{')}{token}\n")["a"]
 
 

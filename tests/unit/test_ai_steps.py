@@ -40,7 +40,7 @@ ROWS = [
 
 
 def run(call: Any, parameters: Mapping[str, Any], given: Any) -> Any:
-    """What a step gives, with parameters as an executor hands them over: read-only."""
+    """Result of a step, with the read-only parameters of an executor."""
     return asyncio.run(call(freeze(parameters), given))
 
 
@@ -96,7 +96,7 @@ def test_the_environment_chooses_a_preset_where_none_is_named(mode: str, preset:
     assert run(claude.ask_smart, {"prompt": "Hi"}, given)["preset"] == preset
 
 
-def test_a_question_is_asked_once_more_after_the_failures_that_options_name() -> None:
+def test_a_request_is_repeated_after_the_failures_that_options_name() -> None:
     retry = {"max_retries": 2, "base_delay_ms": 0, "retry_on": ["timeout"]}
     parameters = {"prompt": "Hi", "claude_options": {"retry_config": retry}}
     provider = Scripted(Failure.TIMEOUT, Failure.TIMEOUT, "at last")
@@ -281,7 +281,7 @@ def test_a_batch_without_an_answer_fails() -> None:
         run(batch.ask_batch, parameters, context("claude_batch", Scripted(Failure.TIMEOUT)))
 
 
-def test_parallel_tasks_have_options_and_conditions_of_their_own(tmp_path: Path) -> None:
+def test_parallel_tasks_have_separate_options_and_conditions(tmp_path: Path) -> None:
     kept: dict[str, str] = {}
     flow = Scope.begin(Setting(keep=kept.__setitem__))
     provider = Scripted("ok")
@@ -642,7 +642,7 @@ def test_a_pattern_does_not_reach_through_a_link(folder: Path) -> None:
 
 
 async def answering(kind: str, parameters: Mapping[str, Any], values: Mapping[str, Any]) -> Any:
-    """Stands for an executor: an echo, a variable, or a failure."""
+    """Replaces an executor: an echo, a variable, or a failure."""
     from stepwell.run.steps import Fault, StepError, StepResult
 
     flow = Scope.of(values)

@@ -1,4 +1,4 @@
-"""``stepwell align`` and ``check --alignment``: interfaces held against code that nobody runs."""
+"""``stepwell align`` and ``check --alignment``: interfaces compared with code that is not run."""
 
 from __future__ import annotations
 
@@ -642,7 +642,7 @@ def test_the_page_shows_hostile_texts_as_texts(project: Project, run_stepwell: R
 
 
 class Page(HTMLParser):
-    """What a page links to and holds, and the tags that nobody closed."""
+    """Links and content of a page, and the tags that are not closed."""
 
     VOID = frozenset({"meta", "br"})
 

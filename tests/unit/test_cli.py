@@ -298,7 +298,7 @@ def test_a_mistake_on_the_command_line_is_one_line(
     for name in os.environ.keys() - environment.keys():
         monkeypatch.delenv(name)
     monkeypatch.chdir(project(SCORING))
-    exit_code = run(line.split())  # in this process: there are many, and each is refused early
+    exit_code = run(line.split())  # in this process: there are many, and each is rejected early
     assert (exit_code, *capsys.readouterr()) == (2, "", f"error: {message}\n")
 
 

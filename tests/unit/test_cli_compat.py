@@ -1,4 +1,4 @@
-"""``stepwell compat`` tells what old code still runs, and which steps the interface does not suit."""
+"""``stepwell compat`` lists steps that run old code or do not fit the interface."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""``stepwell diff``: how states are named, what the flags leave out, and how it ends.
+"""``stepwell diff``: names of states, what flags omit, and exit codes.
 
-What is told of two states is in ``tests/comparisons``.
+The output for two states is in ``tests/comparisons``.
 """
 
 from __future__ import annotations

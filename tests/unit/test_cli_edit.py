@@ -257,7 +257,7 @@ def test_a_used_step_is_removed_only_with_force(project: Project, run_stepwell: 
     assert run_stepwell("remove", "RowCount", "-w", "alice", cwd=root).exit_code == 0
 
 
-def test_files_that_cannot_be_edited_are_refused(
+def test_files_that_cannot_be_edited_are_rejected(
     project: Project, run_stepwell: RunStepwell, tmp_path: Path
 ) -> None:
     root = project(FILES)

@@ -1,4 +1,4 @@
-"""``stepwell explain``: what gave a value, and what lost."""
+"""``stepwell explain``: the origin of a value, and what lost."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def files_in(folder: Path) -> dict[str, bytes]:
 
 
 def answer_of(module: Path, expression: str) -> str:
-    """What a frozen module says in an interpreter without anything else."""
+    """Output of a frozen module in an interpreter without packages."""
     code = f"import runpy; print(runpy.run_path({str(module)!r})[{expression}])"
     return subprocess.run(
         [sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True
@@ -261,7 +261,7 @@ def test_a_table_for_an_unknown_workspace_is_one_line(project: Project, run_step
     assert not (root / MODULE).exists()
 
 
-# --- refused
+# --- rejected
 
 
 BROKEN_CORE = {SCORING: "name: Scoring\nsagemaker_step_type: Processing\n"}

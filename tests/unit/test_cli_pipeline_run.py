@@ -1,4 +1,4 @@
-"""``stepwell pipeline run``, ``test`` and ``compare``: what is told and refused, and the page of a run."""
+"""``stepwell pipeline run``, ``test`` and ``compare``: reports, errors, and the page of a run."""
 
 from __future__ import annotations
 
@@ -354,7 +354,7 @@ def test_a_report_never_overwrites_a_source_file(
     assert not (root / ".stepwell").exists()
 
 
-SECRET = "sk-" + "ABCDEFGHIJKLMNOPQRSTUVWXYZ123456"  # made up
+SECRET = "sk-" + "ABCDEFGHIJKLMNOPQRSTUVWXYZ123456"  # synthetic
 
 
 def test_a_secret_that_a_script_prints_is_in_no_file_of_the_run(project: Project, ask: Ask) -> None:

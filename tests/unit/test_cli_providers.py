@@ -150,7 +150,7 @@ def test_names_are_completed(project: Project, run_stepwell: RunStepwell) -> Non
 
 @contextmanager
 def watching(root: Path, environment: Mapping[str, str], *words: str) -> Iterator[Callable[[str], str]]:
-    """A watch in a process of its own; gives a function that waits for a line with a text."""
+    """A watch in a separate process; yields a function that waits for a line with a text."""
     command = [sys.executable, "-m", "stepwell", "providers", "--watch", *words]
     process = subprocess.Popen(
         command,

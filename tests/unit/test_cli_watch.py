@@ -1,4 +1,4 @@
-"""``stepwell watch`` as a user runs it: in a process of its own, some of it in a terminal."""
+"""``stepwell watch`` as a user runs it: in a separate process, partly in a terminal."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ stopped watching"""
 
 
 class Running:
-    """A watch in a process of its own."""
+    """A watch in a separate process."""
 
     def __init__(self, process: subprocess.Popen[str], root: Path) -> None:
         self.process = process

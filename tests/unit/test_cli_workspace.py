@@ -455,7 +455,7 @@ def test_a_copy_of_code_that_refers_to_its_origin_is_not_made(
 def talk(
     environment: Mapping[str, str], root: Path, arguments: list[str], answers: list[str]
 ) -> tuple[int, str]:
-    """Run a command on a terminal and give one answer for each question."""
+    """Run a command on a terminal and answer each question."""
     mine, its = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "stepwell", *arguments],
@@ -473,7 +473,7 @@ def talk(
         if not select.select([mine], [], [], 3 if interrupted else 0.2)[0]:
             if process.poll() is not None:
                 break
-            if interrupted:  # whoever is not heard presses the keys again
+            if interrupted:  # press the keys again until they have an effect
                 os.killpg(process.pid, signal.SIGINT)
             continue
         try:

@@ -1,4 +1,4 @@
-"""The active workspace: who says it, in which order, and that it goes nowhere else."""
+"""The active workspace: its sources in order, and its isolation."""
 
 from __future__ import annotations
 

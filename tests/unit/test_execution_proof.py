@@ -31,8 +31,8 @@ async def who(parameters, context):
 
 async def ask(parameters, context):
     from stepwell.model.provider_protocol import Message, Request
-    asked = Request((Message("user", str(parameters["number"])),), timeout=0.2)
-    return (await context.provider.complete(asked)).text
+    request = Request((Message("user", str(parameters["number"])),), timeout=0.2)
+    return (await context.provider.complete(request)).text
 """
 FILES: dict[str, str | bytes] = {
     "src/steps.py": 'WHO = "core"\n' + STEPS,
@@ -78,13 +78,13 @@ def test_no_result_is_lost_while_step_types_come_and_go(project: Project) -> Non
                 number = next(numbers, None)
             if number is None:
                 return
-            step, asked = ("Who", {"number": number}) if number % 2 else ("plain", {"number": number})
-            results.append((number, executor.run(step, asked)))
+            step, request = ("Who", {"number": number}) if number % 2 else ("plain", {"number": number})
+            results.append((number, executor.run(step, request)))
 
     def guarded(work: Callable[..., None], *given: int) -> None:
         try:
             work(*given)
-        except BaseException as error:  # noqa: BLE001 - told below, in the test's own thread
+        except BaseException as error:  # noqa: BLE001 - reported below, in the test's own thread
             faults.append(error)
 
     with Executor(registry, telemetry=False) as executor:
@@ -175,13 +175,13 @@ class Faulty:
     def __init__(self, name: str, limit: int) -> None:
         self.name = name
         self.limit = limit
-        self.asked = 0
+        self.request = 0
         self.running = 0
         self.most = 0
 
     async def complete(self, request: Request) -> Response:
-        self.asked += 1
-        number = self.asked
+        self.request += 1
+        number = self.request
         self.running += 1
         self.most = max(self.most, self.running)
         try:

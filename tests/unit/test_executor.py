@@ -1,4 +1,4 @@
-"""Steps are run: looked up where they belong, held to their parameters, timed, tried again, and told."""
+"""Runs of steps: look-up, validation of parameters, timeouts, retries and events."""
 
 from __future__ import annotations
 
@@ -558,7 +558,7 @@ def test_closing_ends_all_runs_and_every_waiting_caller_has_a_result(registry: R
     assert shown(results[0]) == "step Sleepy: cancelled: the executor was closed"
     executor.close()
     assert module(registry).left == ["sleepy"]
-    assert executor.run("Gather").ok  # it starts anew when it is needed
+    assert executor.run("Gather").ok  # it restarts when it is needed
     executor.close()
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 def view(steps: list[StepDefinition], core: View | None = None, first: tuple[str, ...] = ()) -> View:
-    """The core's view, or that of a workspace with these steps of its own."""
+    """The core's view, or that of a workspace with these local steps."""
     own = {each.name: each for each in steps}
     tables: dict[str, LayeredTable[Any]] = {
         "steps": LayeredTable(own, None if core is None else core.steps, first),

@@ -1,4 +1,4 @@
-"""Whether git is in the middle of a checkout is told by its lock, wherever a repository keeps it."""
+"""The index lock of git shows whether a checkout is running, wherever a repository keeps it."""
 
 from __future__ import annotations
 

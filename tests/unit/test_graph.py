@@ -175,7 +175,7 @@ steps:
 """
     pipeline = stepwell.open(project({**FILES, "registry.d/pipelines/ring.yaml": ring})).pipeline("Ring")
     with pytest.raises(PipelineError) as raised:
-        pipeline.order  # noqa: B018 - what is asked for is worked out
+        pipeline.order  # noqa: B018 - accessing it computes it
     assert str(raised.value).startswith("steps of `Ring` depend on each other in a cycle: `")
 
 

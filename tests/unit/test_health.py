@@ -1,4 +1,4 @@
-"""Health tells how it stands and what to do; nothing of it is written down while things are looked up."""
+"""Health reports state and advice, and look-ups record nothing for it."""
 
 from __future__ import annotations
 
@@ -160,12 +160,12 @@ def test_a_subscriber_that_fails_is_counted_and_reported(
     registry = stepwell.open(project(FILES), today=TODAY)
 
     def fails(_: object) -> None:
-        raise LookupError("nobody listens")
+        raise LookupError("no listener")
 
     with caplog.at_level(logging.ERROR, "stepwell"):
         registry.subscribe(fails)
         registry.register({"name": "New", "description": "x"})
-    assert "LookupError: nobody listens" in caplog.text
+    assert "LookupError: no listener" in caplog.text
     told = registry.health()
     assert told.counters["subscriber_failures"] == 1
     assert told.recommendations[-1] == (
@@ -234,7 +234,7 @@ def test_logging_is_silent_without_a_handler(project: Project, environment: Mapp
     code = """
 import logging, sys, stepwell
 registry = stepwell.open(".")
-def fails(_): raise LookupError("nobody listens")
+def fails(_): raise LookupError("no listener")
 registry.subscribe(fails)
 registry.register({"name": "Quiet", "description": "x"})
 assert sys.stderr.write("then\\n")

@@ -1,4 +1,4 @@
-"""A reload that is told which paths may have changed has the result of a new load, for every kind of edit."""
+"""A reload with hints about changed paths has the result of a new load, for every kind of edit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nothing that the registry gives away can change it."""
+"""No answer of the registry can change it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Loading out of worlds: what an import means there, what an edit renews, what a failure tells."""
+"""Loading in import worlds: imports, reloads after edits, and errors."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Open = Callable[[Mapping[str, "str | bytes"]], "Opened"]
 
 @dataclasses.dataclass
 class Opened:
-    """A project on disk and its worlds; ``edit`` goes on to the next generation."""
+    """A project on disk and its worlds; ``edit`` starts the next generation."""
 
     root: Path
     worlds: Worlds

@@ -1,4 +1,4 @@
-"""``stepwell.open(fallback="last-good")`` serves the last valid version across restarts, and says so once."""
+"""``stepwell.open(fallback="last-good")`` serves the last valid version across restarts, with one warning."""
 
 from __future__ import annotations
 

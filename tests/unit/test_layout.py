@@ -1,4 +1,4 @@
-"""Which files are read, as what, and what is told of the others."""
+"""Which files are read, as what, and what is reported of the others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from stepwell.resolve.layout import Layout, lay_out
 Project = Callable[[Mapping[str, "str | bytes"]], Path]
 
 
-def laid_out(root: Path) -> Layout:
+def layout_of(root: Path) -> Layout:
     return lay_out(open_project(str(root)))
 
 
@@ -36,7 +36,7 @@ READ = [
 
 @pytest.mark.parametrize(("path", "what"), READ)
 def test_a_definition_file_is_read_as(path: str, what: tuple[str, str | None, str], project: Project) -> None:
-    layout = laid_out(project({path: ""}))
+    layout = layout_of(project({path: ""}))
     found = [*layout.core, *(file for files in layout.workspaces.values() for file in files)]
     assert len(found) == 1
     listed = found[0]
@@ -65,7 +65,7 @@ QUIET = [
 
 @pytest.mark.parametrize("path", QUIET)
 def test_nothing_is_said_of(path: str, project: Project) -> None:
-    layout = laid_out(project({path: ""}))
+    layout = layout_of(project({path: ""}))
     assert layout.core == ()
     assert all(files == () for files in layout.workspaces.values())
     assert layout.diagnostics == ()
@@ -91,14 +91,14 @@ TOLD = [
 
 @pytest.mark.parametrize(("path", "rule", "help_text"), TOLD)
 def test_a_file_that_is_not_read_is_reported(path: str, rule: str, help_text: str, project: Project) -> None:
-    (found,) = laid_out(project({path: ""})).diagnostics
+    (found,) = layout_of(project({path: ""})).diagnostics
     assert found.span is not None
     assert (found.id, found.span.path, found.help) == (rule, path, help_text)
 
 
 @pytest.mark.parametrize("name", ["a..b", "a b", "-a", "_a", "é", "a@b", "a.b", "a:b", "a'b", "~"])
 def test_a_folder_s_name_that_cannot_be_an_id_is_reported(name: str, project: Project) -> None:
-    layout = laid_out(project({f"workspaces/{name}/local/steps/a.yaml": ""}))
+    layout = layout_of(project({f"workspaces/{name}/local/steps/a.yaml": ""}))
     assert dict(layout.workspaces) == {}
     (found,) = layout.diagnostics
     assert (found.id, found.message) == (
@@ -110,7 +110,7 @@ def test_a_folder_s_name_that_cannot_be_an_id_is_reported(name: str, project: Pr
 def test_ids_end_where_the_name_ends(project: Project) -> None:
     root = project({})
     (root / "workspaces" / "alice\n").mkdir(parents=True)
-    layout = laid_out(root)
+    layout = layout_of(root)
     assert dict(layout.workspaces) == {}
     assert [found.id for found in layout.diagnostics] == ["unreadable-file"]
 
@@ -118,7 +118,7 @@ def test_ids_end_where_the_name_ends(project: Project) -> None:
 def test_files_are_sorted_by_path_and_workspaces_by_id(project: Project) -> None:
     names = ["b", "a", "B", "a-b", "a_b", "10", "9", "é", "a/z", "b/y", "b/a/x"]
     files = {f"registry.d/steps/{name}.yaml": "" for name in names}
-    layout = laid_out(project({**files, "workspaces/bob/a.txt": "", "workspaces/alice/a.txt": ""}))
+    layout = layout_of(project({**files, "workspaces/bob/a.txt": "", "workspaces/alice/a.txt": ""}))
     assert [listed.path for listed in layout.core] == sorted(files)
     assert list(layout.workspaces) == ["alice", "bob"]
 
@@ -126,7 +126,7 @@ def test_files_are_sorted_by_path_and_workspaces_by_id(project: Project) -> None
 def test_folders_are_followed_to_a_depth_and_no_deeper(project: Project) -> None:
     deep = "registry.d/steps/" + "d/" * 20 + "a.yaml"
     too_deep = "registry.d/steps/" + "e/" * 60 + "a.yaml"
-    layout = laid_out(project({deep: "", too_deep: ""}))
+    layout = layout_of(project({deep: "", too_deep: ""}))
     assert [listed.path for listed in layout.core] == [deep]
     assert [found.message for found in layout.diagnostics] == ["folders are nested more than 32 levels deep"]
 
@@ -142,7 +142,7 @@ def test_no_folder_on_the_way_may_lead_out_of_the_project(
         (outside / inner / "a.yaml").write_text("", encoding="utf-8")
     (root / folder).parent.mkdir(parents=True, exist_ok=True)
     (root / folder).symlink_to(outside)
-    layout = laid_out(root)
+    layout = layout_of(root)
     assert (layout.core, [file for files in layout.workspaces.values() for file in files]) == ((), [])
     (found,) = layout.diagnostics
     assert found.span is not None
@@ -152,7 +152,7 @@ def test_no_folder_on_the_way_may_lead_out_of_the_project(
 def test_a_project_that_is_itself_behind_a_link_is_read(tmp_path: Path, project: Project) -> None:
     root = project({"registry.d/steps/a.yaml": ""})
     (tmp_path / "link").symlink_to(root)
-    layout = laid_out(tmp_path / "link")
+    layout = layout_of(tmp_path / "link")
     assert [listed.path for listed in layout.core] == ["registry.d/steps/a.yaml"]
     assert layout.diagnostics == ()
 
@@ -160,7 +160,7 @@ def test_a_project_that_is_itself_behind_a_link_is_read(tmp_path: Path, project:
 def test_a_file_that_is_linked_twice_is_listed_by_both_names(project: Project) -> None:
     root = project({"registry.d/steps/a.yaml": ""})
     (root / "registry.d/steps/b.yaml").symlink_to("a.yaml")
-    assert [listed.path for listed in laid_out(root).core] == [
+    assert [listed.path for listed in layout_of(root).core] == [
         "registry.d/steps/a.yaml",
         "registry.d/steps/b.yaml",
     ]
@@ -170,6 +170,6 @@ def test_links_to_each_other_end(project: Project) -> None:
     root = project({"registry.d/steps/one/a.yaml": "", "registry.d/steps/two/b.yaml": ""})
     (root / "registry.d/steps/one/two").symlink_to("../two")
     (root / "registry.d/steps/two/one").symlink_to("../one")
-    layout = laid_out(root)
+    layout = layout_of(root)
     assert {"registry.d/steps/one/a.yaml", "registry.d/steps/two/b.yaml"} <= {one.path for one in layout.core}
     assert len(layout.core) < 10

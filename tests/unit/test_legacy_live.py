@@ -1,4 +1,4 @@
-"""The old names over a live registry: what they show follows it, and nobody can write to it."""
+"""The old names over a live registry: they follow it and are read-only."""
 
 from __future__ import annotations
 
@@ -244,7 +244,7 @@ def test_a_table_imported_before_a_reload_shows_the_new_step(root: Path, registr
     assert step_names.get_steps_by_sagemaker_type("Tuning") == ["Added"]
     with pytest.raises(ValueError, match=r"^Unknown step name: Evaluate$"):
         get_config_class_name("Evaluate")
-    assert [name for name, _ in shown_before] == ["Train", "Base", "Evaluate"]  # of its own moment
+    assert [name for name, _ in shown_before] == ["Train", "Base", "Evaluate"]  # of the same moment
 
 
 def test_settings_are_followed_too(root: Path, registry: stepwell.Registry) -> None:

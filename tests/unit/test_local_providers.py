@@ -257,13 +257,13 @@ def test_what_was_not_recorded_is_reported(tmp_path: Path) -> None:
     assert told.message == f"no recorded answer in tapes/all.jsonl for request ({digest}: 'Something else')"
 
 
-def test_with_auto_only_what_is_missing_is_asked(tmp_path: Path) -> None:
+def test_with_auto_only_missing_answers_are_requested(tmp_path: Path) -> None:
     counting = Counting()
     playing = tape(tmp_path, "auto", counting)
     assert [ask(playing).text for _ in range(3)] == ["answer 1"] * 3
     assert ask(playing, "Other").text == "answer 2"
     assert counting.count == 2
-    assert ask(playing, timeout=9.0).text == "answer 1"  # how long it may take is no part of what is asked
+    assert ask(playing, timeout=9.0).text == "answer 1"  # the timeout is not part of the request
 
 
 @pytest.mark.parametrize(

@@ -83,11 +83,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def answer(environment: Mapping[str, str], site: Path) -> Callable[[Path, str], Any]:
-    """A function that runs code on a project where the packages are installed, and gives what it tells."""
+    """A function that runs code on a project with installed packages and returns its report."""
 
     def run(root: Path, code: str) -> Any:
-        opening = "import json, sys, stepwell\nregistry = stepwell.open('.')\ntold = {}\n"
-        ending = "\njson.dump(told, sys.stdout)\n"
+        opening = "import json, sys, stepwell\nregistry = stepwell.open('.')\nreport = {}\n"
+        ending = "\njson.dump(report, sys.stdout)\n"
         done = subprocess.run(
             [sys.executable, "-W", "error", "-c", opening + textwrap.dedent(code) + ending],
             cwd=root,
@@ -112,7 +112,7 @@ def test_an_installed_package_is_served_below_the_core(
             "workspaces/alice/override/steps/scoring.yaml": "name: Scoring\npriority: 1\n",
         }
     )
-    told = answer(
+    report = answer(
         root,
         """
         core, alice = registry.view(), registry.view("alice")
@@ -120,19 +120,19 @@ def test_an_installed_package_is_served_below_the_core(
             one = view.explain(step, field)
             return [[o.layer and o.layer.value, o.span and o.span.path, o.value]
                     for o in (one.winner, *one.losers)]
-        told["names"] = list(core)
-        told["alias"] = core["OldRouting"].name
-        told["table"] = list(core.legacy_table())
-        told["hyperparameters"] = list(core.hyperparameters)
-        told["layers"] = {name: step.sources[0].layer.value for name, step in alice.items()}
-        told["alice"] = origins(alice, "Scoring", "priority")
-        told["description"] = origins(alice, "Scoring", "description")
-        told["ranking"] = origins(core, "Ranking", "description")
-        told["priority"] = origins(core, "Ranking", "priority")
-        told["imported"] = sorted(name for name in sys.modules if name.startswith(("acme", "bolt")))
+        report["names"] = list(core)
+        report["alias"] = core["OldRouting"].name
+        report["table"] = list(core.legacy_table())
+        report["hyperparameters"] = list(core.hyperparameters)
+        report["layers"] = {name: step.sources[0].layer.value for name, step in alice.items()}
+        report["alice"] = origins(alice, "Scoring", "priority")
+        report["description"] = origins(alice, "Scoring", "description")
+        report["ranking"] = origins(core, "Ranking", "description")
+        report["priority"] = origins(core, "Ranking", "priority")
+        report["imported"] = sorted(name for name in sys.modules if name.startswith(("acme", "bolt")))
         """,
     )
-    assert told == {
+    assert report == {
         "names": ["Ranking", "Routing", "Scoring"],
         "alias": "Routing",
         "table": ["Scoring"],

@@ -1,4 +1,4 @@
-"""Providers of a project: who is chosen and why, how much is asked of each, and who is left alone."""
+"""Providers of a project: choice and reasons, limits, and circuits."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Project = Callable[[Mapping[str, str]], Path]
 
 PATIENCE = 30.0
 FAULTY: dict[str, Faulty] = {}
-"""The providers that the definitions with the implementation `faulty` stand for, by name."""
+"""The providers of the definitions with the implementation `faulty`, by name."""
 
 
 @pytest.fixture(autouse=True)
@@ -430,7 +430,7 @@ def test_probes_continue_at_their_interval_until_they_are_cancelled(project: Pro
 # Limits
 
 
-def test_no_more_is_asked_at_once_than_a_provider_takes_over_threads_and_loops(project: Project) -> None:
+def test_concurrent_requests_stay_within_the_limit_over_threads_and_loops(project: Project) -> None:
     root = project(dict([provider("Ada", limits={"concurrency": 3}, settings={"seconds": 0.005})]))
     providers = providers_of(root)
     ada = providers.named("Ada").provider

@@ -1,4 +1,4 @@
-"""Services that misbehave: what becomes of it, in words, and that no secret is among them."""
+"""Services that misbehave: the error texts, without secrets."""
 
 from __future__ import annotations
 

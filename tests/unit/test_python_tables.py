@@ -233,7 +233,7 @@ STEP_NAMES = {  # of the table
     },  # after A
     "B": {"description": "b"},
 }
-# of nobody
+# of no entry
 
 # before C
 STEP_NAMES["C"] = {"description": "c"}  # beside C

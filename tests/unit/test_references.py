@@ -1,4 +1,4 @@
-"""``stepwell check --references``: what definitions name, held against Python that nobody runs."""
+"""``stepwell check --references``: names in definitions, compared with Python that is not run."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ FILES = {
 
 @pytest.fixture
 def check(run_stepwell: RunStepwell, tmp_path: Path) -> Check:
-    """``stepwell check --format concise`` with a store of its own."""
+    """``stepwell check --format concise`` with a separate store."""
 
     def run(root: Path, *arguments: str, form: str = "concise") -> Ran:
         cache = {"XDG_CACHE_HOME": str(tmp_path / "cache")}

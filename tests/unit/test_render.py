@@ -1,6 +1,6 @@
-"""Every renderer on the same made-up findings, against the stored files in ``tests/golden/render``.
+"""Every renderer on the same synthetic findings, compared with the files in ``tests/golden/render``.
 
-``STEPWELL_UPDATE_GOLDEN=1 pytest tests/unit/test_render.py`` writes these files anew; the diff is reviewed.
+``STEPWELL_UPDATE_GOLDEN=1 pytest tests/unit/test_render.py`` rewrites these files; the diff is reviewed.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def one(found: Diagnostic, name: str = "text", *, color: bool = False) -> str:
 
 
 def snippet(text: str, column: int, end_column: int, help_text: str | None = None) -> list[str]:
-    """The source line and the line of carets of a made-up finding, without the gutter."""
+    """The source line and the line of carets of a synthetic finding, without the gutter."""
     span = Span("a.yaml", 5, column, 5, end_column, text)
     lines = one(Diagnostic("x", Severity.ERROR, "m", span, help_text)).split("\n")
     assert lines[2] == "   |"

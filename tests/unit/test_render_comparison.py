@@ -1,6 +1,6 @@
-"""Every form of a comparison on the same made-up ones, against the files in ``tests/golden/comparison``.
+"""Every format of a comparison on the same synthetic ones, against the files in ``tests/golden/comparison``.
 
-``STEPWELL_UPDATE_GOLDEN=1 pytest tests/unit/test_render_comparison.py`` writes these files anew; the
+``STEPWELL_UPDATE_GOLDEN=1 pytest tests/unit/test_render_comparison.py`` rewrites these files; the
 diff is reviewed.
 """
 
@@ -297,7 +297,7 @@ texts = st.text(max_size=40) | st.sampled_from(["`", "|", "\\|", "``", "-->", "@
 
 
 def with_texts(one: str, other: str) -> Comparison:
-    """A comparison in which a user's texts stand wherever they can."""
+    """A comparison with a user's texts wherever they can be."""
     change = replace(
         CHANGED,
         name=one,

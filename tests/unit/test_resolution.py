@@ -1,4 +1,4 @@
-"""Which of several definitions a name stands for, and which names have several."""
+"""Which of several definitions a name resolves to, and which names have several."""
 
 from __future__ import annotations
 
@@ -736,7 +736,7 @@ def test_frameworks_and_tags_are_compared_without_case(project: Project) -> None
     assert chosen(registry.resolve("Scoring", None, "xgboost")) == (None, "framework_match", False)
 
 
-def test_an_override_is_private_to_its_workspace_unless_asked_across(project: Project) -> None:
+def test_an_override_is_private_to_its_workspace_without_the_option_across(project: Project) -> None:
     files = {CORE: step(priority=50), local("bob", layer="override"): "name: Scoring\npriority: 1\n"}
     registry = opened(project, files)
     assert chosen(registry.resolve("Scoring", None)) == (None, "only_candidate", False)

@@ -51,7 +51,7 @@ NOT_WRITABLE: dict[str, tuple[str, bytes]] = {
     "not-utf-8": ("registry.d/steps/scoring.yaml", b"name: Scoring\ndescription: caf\xe9\n"),
     "too-large": ("registry.d/steps/scoring.yaml", STEP.encode() + b"#" * 2**20),
 }
-"""What a page can only tell in words."""
+"""Parts of a page that are only described."""
 TOLD_BY_AN_IMPORT = {
     "changed-at-run-time",
     "exists-as-toml",

@@ -1,4 +1,4 @@
-"""What a plain scalar of YAML stands for: the core schema of YAML 1.2, not of 1.1."""
+"""Values of plain scalars of YAML: the core schema of YAML 1.2, not of 1.1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A provider's secret is in nothing that Stepwell says, writes or keeps."""
+"""A provider's secret is in nothing that Stepwell prints, writes or stores."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.model_servers import Asked, Writer, model_server, send
+from tests.model_servers import Received, Writer, model_server, send
 
 import stepwell
 from stepwell.frontends import cli
@@ -214,7 +214,7 @@ def test_the_key_is_in_nothing_that_is_said_written_or_kept(
     with model_server() as server:
         echoing = {"error": {"message": f"no such key: {KEY}", "type": f"x {ANOTHER}"}}
 
-        async def behave(_: Asked, writer: Writer) -> bool:
+        async def behave(_: Received, writer: Writer) -> bool:
             return not await send(writer, 401, echoing, {"connection": "close"})
 
         server.behave = behave

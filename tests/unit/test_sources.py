@@ -1,4 +1,4 @@
-"""The index of Python sources: what it sees, what it leaves out, and what a store on disk may do to it."""
+"""The index of Python sources: what it contains, what it skips, and how a store on disk affects it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def write(root: Path, files: Mapping[str, str | bytes]) -> str:
 
 
 def settle(file: Path) -> None:
-    """Wait until the file system gives a later time than the file's own, however coarse its clock is."""
+    """Wait until the file system has a later time than the file, however coarse its clock is."""
     probe = file.with_name(".probe")
     while True:
         probe.write_bytes(b"")

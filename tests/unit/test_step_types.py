@@ -1,4 +1,4 @@
-"""What runs a step: registered in code or by a package, refused where it does not fit, and tested."""
+"""Step types: registration in code or by a package, errors, and their contract."""
 
 from __future__ import annotations
 
@@ -433,7 +433,7 @@ def changes(parameters: dict[str, Any], _: Any) -> None:
     parameters["text"] = "changed"
 
 
-class Says:
+class Speaker:
     def execute(self, parameters: Any, context: Any) -> None: ...
 
     def validate(self, parameters: Any) -> Any:
@@ -459,15 +459,15 @@ async def continues(parameters: Any, _: Any) -> None:
         (Idle, {}, ["the class Idle has no method `execute`"]),
         (changes, {}, ["it modifies its parameters"]),
         (whisper, {}, ["it fails with valid parameters: KeyError: 'text'"]),
-        (Says, {"said": "no", "describe": "x"}, ["`validate` must return a list of texts, got 'no'"]),
-        (Says, {"said": ["no"], "describe": "x"}, ["`validate` rejects the parameters: no"]),
+        (Speaker, {"said": "no", "describe": "x"}, ["`validate` must return a list of texts, got 'no'"]),
+        (Speaker, {"said": ["no"], "describe": "x"}, ["`validate` rejects the parameters: no"]),
         (
-            Says,
+            Speaker,
             {"said": [], "describe": "x\ny"},
             ["`describe` must return one line of text, got 'x\\ny'"],
         ),
         (
-            Says,
+            Speaker,
             {"describe": ""},
             ["`validate` fails: KeyError: 'said'", "`describe` must return one line of text, got ''"],
         ),

@@ -1,4 +1,4 @@
-"""OpenTelemetry is reported of runs and attempts, where somebody listens."""
+"""OpenTelemetry receives runs and attempts if an SDK is installed."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def registry(project: Project) -> Registry:
     return opened
 
 
-class Told:
-    """What an SDK was reported."""
+class Received:
+    """Spans and metrics that an SDK received."""
 
     def __init__(self) -> None:
         self.exporter = InMemorySpanExporter()
@@ -70,21 +70,21 @@ class Told:
 
 
 @pytest.fixture
-def reported() -> Iterator[Told]:
-    made = Told()
+def reported() -> Iterator[Received]:
+    made = Received()
     yield made
     made.tracers.shutdown()
     made.meters.shutdown()
 
 
 @pytest.fixture
-def executor(registry: Registry, reported: Told) -> Iterator[Executor]:
+def executor(registry: Registry, reported: Received) -> Iterator[Executor]:
     with Executor(registry, telemetry=False) as made:
         made.subscribe(Telemetry(reported.tracers, reported.meters))
         yield made
 
 
-def test_a_run_and_its_attempts_are_spans(executor: Executor, reported: Told) -> None:
+def test_a_run_and_its_attempts_are_spans(executor: Executor, reported: Received) -> None:
     result = executor.run("flaky", {}, Context(workspace="alice"))
     assert result.value == "attempt 2 at flaky"
     spans = reported.spans
@@ -102,14 +102,16 @@ def test_a_run_and_its_attempts_are_spans(executor: Executor, reported: Told) ->
     assert run.parent is None
 
 
-def test_a_nested_run_lies_inside_the_attempt_that_requests_it(executor: Executor, reported: Told) -> None:
+def test_a_nested_run_lies_inside_the_attempt_that_requests_it(
+    executor: Executor, reported: Received
+) -> None:
     assert asyncio.run(executor.arun("outer")).value is True
     spans = reported.spans
     assert spans["step inner"].parent == spans["attempt 1 at outer"].context
     assert len({one.context.trace_id for one in spans.values() if one.context}) == 1
 
 
-def test_what_the_caller_is_in_is_the_parent(executor: Executor, reported: Told) -> None:
+def test_what_the_caller_is_in_is_the_parent(executor: Executor, reported: Received) -> None:
     with reported.tracers.get_tracer("test").start_as_current_span("request"):
         executor.run("inner")
         executor.run("outer")
@@ -118,7 +120,7 @@ def test_what_the_caller_is_in_is_the_parent(executor: Executor, reported: Told)
     assert trace.get_current_span() is trace.INVALID_SPAN
 
 
-def test_runs_and_attempts_are_counted(executor: Executor, reported: Told) -> None:
+def test_runs_and_attempts_are_counted(executor: Executor, reported: Received) -> None:
     executor.run("flaky")
     executor.run("fails")
     executor.run("fails")

@@ -1,6 +1,6 @@
 """Readers meet one Snapshot at a time and no lock, whatever writers do meanwhile.
 
-``STEPWELL_THREADS_SECONDS`` says how long (5 when left out); ``--log-cli-level=INFO`` tells what was seen.
+``STEPWELL_THREADS_SECONDS`` sets the duration (default 5); ``--log-cli-level=INFO`` prints what was seen.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def registry(project: Project) -> Registry:
 
 
 def write(registry: Registry, stop: threading.Event, served: dict[str, int]) -> None:
-    """Write both steps together, register and take back, break and mend, as quickly as it goes."""
+    """Write both steps together, register and unregister, break and fix, as quickly as possible."""
     root = Path(registry.project.root)
     paths = [f"registry.d/steps/{name}.yaml" for name in ("left", "right")]
     generation = 0
@@ -77,7 +77,7 @@ def write(registry: Registry, stop: threading.Event, served: dict[str, int]) -> 
 
 
 def read(registry: Registry, stop: threading.Event, told: dict[str, Any]) -> None:
-    """Look things up and hold them against each other; note the longest look and the newest generation."""
+    """Look things up and compare them; note the longest look-up and the newest generation."""
     last, looks, longest, seen = 0, 0, 0.0, set()
     while not stop.is_set():
         began = time.perf_counter()
@@ -107,7 +107,7 @@ def started(work: Callable[..., None], failures: list[BaseException], *arguments
     def run() -> None:
         try:
             work(*arguments)
-        except BaseException as error:  # noqa: BLE001 - the test tells it
+        except BaseException as error:  # noqa: BLE001 - reported by the test
             failures.append(error)
 
     thread = threading.Thread(target=run)
@@ -147,7 +147,7 @@ def test_every_look_belongs_to_one_snapshot_while_files_are_written_broken_and_f
 
 
 def test_a_reader_waits_for_no_lock_that_a_writer_holds(registry: Registry) -> None:
-    """A reload that stands still in the middle, all its locks held, holds up no reader."""
+    """A reload that stops in the middle, with all its locks held, blocks no reader."""
     inside, go_on = threading.Event(), threading.Event()
     store = registry._store
 

@@ -1,4 +1,4 @@
-"""What the API gives away are values: picklable, copyable, equal by content, hashable, never changed."""
+"""Answers of the API are values: picklable, copyable, equal by content, hashable, immutable."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_an_answer_is_the_same_after_a_pickle_or_a_copy(registry: Registry) -> N
 def test_answers_are_equal_where_the_content_is(registry: Registry) -> None:
     first, second = answers(registry), answers(stepwell.open(registry.project.root))
     assert first["pipeline"].levels == (("a",), ("b",))
-    for what in first.keys() - {"events", "refusal", "health"}:  # these tell a time
+    for what in first.keys() - {"events", "refusal", "health"}:  # these contain a time
         assert first[what] == second[what], what
         assert hash(first[what]) == hash(second[what]), what
     core, alice = registry.view(None), registry.view("alice")

@@ -1,4 +1,4 @@
-"""A program in a fork of the warm server ends as it does in an interpreter of its own."""
+"""A program in a fork of the warm server ends as it does in a new interpreter."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PROGRAMS = [
 
 
 @pytest.mark.parametrize("code", PROGRAMS)
-def test_a_program_ends_as_in_an_interpreter_of_its_own(
+def test_a_program_ends_as_in_a_new_interpreter(
     code: str, environment: Mapping[str, str], tmp_path: Path
 ) -> None:
     env = {**environment, "ONLY_HERE": "é"}

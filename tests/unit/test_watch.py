@@ -43,7 +43,7 @@ def test_the_files_of_these_tests_are_good(project: Any) -> None:
 
 
 class Followed:
-    """A project, its watched registry, and what was told."""
+    """A project, its watched registry, and its events."""
 
     def __init__(self, root: Path, registry: Registry, events: list[Event]) -> None:
         self.root = root
@@ -56,7 +56,7 @@ class Followed:
         file.write_text(text)
 
     def settle(self) -> None:
-        """Wait until the registry says what a fresh load says."""
+        """Wait until the registry equals a fresh load."""
         until(lambda: said(self.registry) == said(stepwell.open(self.root)))
 
     def description(self) -> str | None:
@@ -105,7 +105,7 @@ def test_an_edit_in_place_is_reported_once_with_what_it_changed(live: Followed) 
 
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However long this process may be kept from running, a burst that is meant to be one is one."""
+    """One burst stays one burst, however long this process is suspended."""
     monkeypatch.setattr(debounce, "PATIENCE", PATIENCE)
     monkeypatch.setattr(debounce, "LONGEST", PATIENCE)
 
@@ -347,7 +347,7 @@ def test_settings_in_pyproject_are_followed(project: Any, poll: float | None) ->
         until(lambda: live.description() == "elsewhere")
         live.settle()
         assert live.registry.diagnostics == ()
-        until(lambda: live.events)  # subscribers have a thread of their own
+        until(lambda: live.events)  # subscribers run in a separate thread
         assert [event.accepted for event in live.events] == [True]
 
 
@@ -721,8 +721,8 @@ class Played:
 
     Args:
         planned: seconds from the beginning to what happens then.
-        changing: from when until when somebody is in the middle of a change of many files.
-        late: by how much every wait is longer than it was asked to be.
+        changing: start and end of a change of many files.
+        late: by how much every wait exceeds its timeout.
     """
 
     def __init__(

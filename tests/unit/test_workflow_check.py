@@ -1,4 +1,4 @@
-"""A workflow file is held against the schemas of its step types, each finding at its line and column."""
+"""Workflow files are validated with the schemas of their step types, each finding at its line and column."""
 
 from __future__ import annotations
 
@@ -372,7 +372,7 @@ def test_every_format_has_the_position(
 
 
 @pytest.mark.usefixtures("with_pack")
-def test_a_warning_fails_where_it_is_asked_to(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_warning_fails_on_request(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     root = project({"f.yaml": "workflow: {name: f, steps: [{name: a, type: claude, prompt: '{{ b }}'}]}\n"})
     asked = ["workflow", "check", str(root / "f.yaml"), "--project", str(root), "--format", "json"]
     assert cli.run(asked) == 0
@@ -404,7 +404,7 @@ def test_what_is_no_file_is_a_mistake_of_the_command_line(
 def test_without_the_pack_its_types_say_where_they_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Nor is there a project: the workflow's own folder stands for one."""
+    """Without a project, the workflow's folder is used."""
     monkeypatch.setattr(options, "find_plugins", tuple)
     (tmp_path / "f.yaml").write_text("workflow: {name: f, steps: [{name: a, type: claude, prompt: Hi}]}\n")
     monkeypatch.chdir(tmp_path)

@@ -1,4 +1,4 @@
-"""``stepwell workflow run``: answers, records, going on after a failure or an interrupt, and secrets."""
+"""``stepwell workflow run``: answers, records, resuming after a failure or an interrupt, and secrets."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ GREETING = "workflow: {name: greeting, steps: [{name: hello, type: claude, promp
 def run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., tuple[int, Any, str]]:
-    """A function that runs a workflow in this process, in a folder of its own that is no project.
+    """A function that runs a workflow in this process, in a separate folder without a project.
 
-    It gives the exit code, what was written as JSON or as text, and what was told on stderr.
+    It returns the exit code, the output as JSON or text, and stderr.
     """
     monkeypatch.setattr(opening, "find_plugins", lambda: (PLUGIN,))
     monkeypatch.chdir(tmp_path)
@@ -71,7 +71,7 @@ def test_the_examples_run_whole_without_a_network(
 ) -> None:
     shutil.copytree(EXAMPLES, tmp_path, dirs_exist_ok=True)
     text = (EXAMPLES / f"{name}.yaml").read_text(encoding="utf-8")
-    if provider != "echo":  # `cat` gives no data that fits a schema
+    if provider != "echo":  # `cat` returns no data that fits a schema
         text = text.replace("type: gemini_instructor", "type: test_echo  #").replace(
             "{{ steps.score.score }}", "3"
         )

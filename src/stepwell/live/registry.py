@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from stepwell.resolve.runtime_layer import Registration
     from stepwell.resolve.table import LayeredTable
 
-__all__ = ["InEffect", "Registry"]
+__all__ = ["InEffect", "Registry", "as_written"]
 
 T = TypeVar("T")
 
@@ -157,11 +157,6 @@ class Registry(InNotebook):
     def snapshot(self) -> Snapshot:
         """Return the current Snapshot with all views."""
         return self._store.snapshot
-
-    @property
-    def written(self) -> Snapshot:
-        """Return all views as written: invalid definitions with their valid fields, for further checks."""
-        return self._store.seen.written.with_code(self.code)
 
     @property
     def workspaces(self) -> tuple[str, ...]:
@@ -380,3 +375,8 @@ class Registry(InNotebook):
     def watching(self) -> WatchState | None:
         """Return the state of the latest ``watch``, if any."""
         return None if self._watch is None else self._watch.state
+
+
+def as_written(registry: Registry) -> Snapshot:
+    """Return all views with the valid fields of invalid definitions; only for further checks."""
+    return registry._store.seen.written.with_code(registry.code)  # noqa: SLF001 - no part of the public class

@@ -22,7 +22,7 @@ outcome = {}
 for obligation in contract.obligations(expected):
     try:
         obligation(names, expected)
-    except Exception:  # noqa: BLE001, PERF203 - every failure is told, with its traceback
+    except Exception:  # noqa: BLE001, PERF203 - every failure is reported with its traceback
         outcome[obligation.__name__] = traceback.format_exc()
     else:
         outcome[obligation.__name__] = "held"

@@ -28,7 +28,7 @@ from stepwell.frontends.cli.options import (
 )
 from stepwell.frontends.render import RENDERERS
 from stepwell.frontends.render.report import Report
-from stepwell.live.registry import Registry
+from stepwell.live.registry import Registry, as_written
 from stepwell.source.diagnostic import Diagnostic, Severity
 from stepwell.source.escape_control import visible
 from stepwell.source.python import SourceIndex
@@ -133,7 +133,7 @@ def alignment_as_written(
     registry: Registry, index: SourceIndex, workspaces: Iterable[str | None], *, judge_ignores: bool
 ) -> tuple[Diagnostic, ...]:
     """Return the alignment findings of views, invalid steps included, without consequences of errors."""
-    written = registry.written
+    written = as_written(registry)
     aligned = align(registry.project, written, index, [written.view(name) for name in workspaces])
     invalid = {
         finding.span.path

@@ -14,7 +14,7 @@ from stepwell.frontends.cli.options import CommonOptions, with_progress
 from stepwell.frontends.cli.pipeline.check import RULES, pipeline_findings
 from stepwell.frontends.cli.pipeline.options import manifest_of
 from stepwell.frontends.render.report import SECTIONS, Section
-from stepwell.live.registry import Registry
+from stepwell.live.registry import Registry, as_written
 from stepwell.model import StepDefinition
 from stepwell.model.graph import link
 from stepwell.resolve.view import View
@@ -95,7 +95,9 @@ class _View:
 
         if self._project.settings.references is None:
             return ()
-        found = check_references(self._project, self._registry.written, self._index, self._workspace or "")
+        found = check_references(
+            self._project, as_written(self._registry), self._index, self._workspace or ""
+        )
         return self._own(found)
 
     def _alignment(self) -> Iterable[Diagnostic]:

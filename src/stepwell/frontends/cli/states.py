@@ -14,7 +14,7 @@ from typing import Final, final
 import click
 
 from stepwell.frontends.cli.options import CommonOptions, with_progress
-from stepwell.live.registry import Registry
+from stepwell.live.registry import Registry, as_written
 from stepwell.model.settings import find_project
 from stepwell.resolve.plugins import find_plugins
 from stepwell.review import RegistryState, read_state, require_content
@@ -59,7 +59,7 @@ def check_sources(registry: Registry, workspace: str | None, common: CommonOptio
             f"indexed {len(index.files)} Python files, {index.parsed} of them parsed, in {took:.2f} s",
             err=True,
         )
-    return check_references(registry.project, registry.written, index, workspace)
+    return check_references(registry.project, as_written(registry), index, workspace)
 
 
 _RANGE: Final = re.compile(
