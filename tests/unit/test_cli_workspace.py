@@ -1137,3 +1137,26 @@ def test_the_shell_is_offered_ids_templates_and_steps(
     asked = {"_STEPWELL_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": place}
     ran = run_stepwell(cwd=project(FILES), env=asked)
     assert (ran.exit_code, ran.stdout.split(), ran.stderr) == (0, offered, "")
+
+
+def test_dependencies_are_compared_with_workspaces_and_the_environment(
+    project: Project, run_stepwell: RunStepwell
+) -> None:
+    needs = "[bob, jinja2, 'pyyaml>=5', 'click>=99', no-such-package, bo b, 'tomli; python_version < \"3\"']"
+    root = project(
+        {
+            "workspaces/alice/workspace.yaml": f"developer_id: alice\ndependencies: {needs}\n",
+            "workspaces/bob/workspace.yaml": "developer_id: bob\n",
+        }
+    )
+    told = run_stepwell("workspace", "check", "alice", "--static", "--format", "json", cwd=root)
+    findings = [
+        (each["message"].rpartition(" as ")[0] or each["message"], each["span"]["line"])
+        for each in json.loads(told.stdout)["workspaces"][0]["diagnostics"]
+        if each["id"] == "missing-package"
+    ]
+    assert findings == [
+        ("required package `click >=99` is installed", 2),
+        ("required package `no-such-package` is not installed", 2),
+        ("`bo b` is neither a workspace nor a package name", 2),
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import importlib.util
 import inspect
 import linecache
 import os
@@ -856,3 +857,133 @@ def test_a_world_is_the_same_until_the_next_generation(opened: Open) -> None:
     assert here.worlds.world_of("alice") is world
     assert here.worlds.renew([]).world_of("alice") is not world
     linecache.checkcache()
+
+
+def process_state() -> list[Any]:
+    lists = [[*each] for each in (sys.path, sys.meta_path, sys.path_hooks)]
+    return [id(sys.path), *lists, dict(os.environ), os.getcwd(), id(sys.modules["json"])]
+
+
+EDITS = {
+    "sys.path": ("import sys\nsys.path.insert(0, {lib!r})\nimport only_here\n", "only_here.x"),
+    "a new sys.path": ("import sys\nsys.path = [{lib!r}, *sys.path]\nimport only_here\n", "only_here.x"),
+    "site": ("import site\nsite.addsitedir({lib!r})\nimport only_here\n", "only_here.x"),
+    "a module": ("import sys, types\nsys.modules['only_here'] = types.ModuleType('a')\nx = 1\n", "x"),
+    "another module": ("import sys, types\nsys.modules['json'] = types.ModuleType('a')\nx = 1\n", "x"),
+    "itself": ("import sys\nsys.modules['only_here'] = sys.modules[__name__]\nx = 1\n", "x"),
+    "a lost module": ("import sys\nsys.modules.pop('json')\nx = 1\n", "x"),
+    "the environment": ("import os\nos.environ['ONLY_HERE'] = '1'\nos.environ.pop('HOME')\nx = 1\n", "x"),
+    "the directory": ("import os\nos.chdir('/')\nx = 1\n", "x"),
+    "a finder": ("import sys\nsys.meta_path.insert(0, None)\nx = 1\nsys.meta_path.remove(None)\n", "x"),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_a_module_edits_while_it_loads_is_restored(
+    opened: Open, tmp_path: Path, edit: str, fails: bool
+) -> None:
+    lib = tmp_path / "lib"
+    lib.mkdir(exist_ok=True)
+    (lib / "only_here.py").write_text("x = 1\n")
+    text, name = EDITS[edit]
+    text = text.format(lib=str(lib)) + ("1 / 0\n" if fails else "")
+    here = opened(alice({"a.py": f"import b\ndef get(): return b.{name}\n", "b.py": text}))
+    before = process_state()
+    if fails:
+        with pytest.raises(ComponentError, match="ZeroDivisionError"):
+            here.load("a.py", "get")
+    else:
+        assert here.load("a.py", "get")() == 1
+    assert process_state() == before
+    assert "only_here" not in sys.modules
+
+
+def test_functions_that_accept_a_module_name_know_the_world(opened: Open) -> None:
+    text = """\
+import importlib.util
+import pkgutil
+import runpy
+import unittest.mock
+from importlib import resources
+from importlib.util import find_spec as find
+from unittest import mock
+from unittest.mock import patch
+
+import helpers.tools
+
+
+def spec(): return importlib.util.find_spec("helpers.tools").origin
+def found(): return find("helpers"), find("no_such_thing"), find("json").name
+def relative(): return find(".tools", "helpers").origin
+def data(): return pkgutil.get_data("helpers", "a.txt"), pkgutil.resolve_name("helpers.tools:who")
+def text(): return resources.files("helpers").joinpath("a.txt").read_text()
+def folder(): return resources.files("plain").joinpath("b.txt").read_text()
+def module(): return runpy.run_module("helpers.script")["answer"]
+def path(): return runpy.run_path(helpers.tools.__file__.replace("tools", "script"))["answer"]
+
+
+@patch("helpers.tools.who", "patched")
+def decorated(): return helpers.tools.who
+
+
+def patched():
+    with mock.patch("helpers.tools.who", "mocked"), unittest.mock.patch.object(helpers, "y", 2, create=True):
+        with mock.patch.dict("helpers.tools.table", {"a": 2}), mock.patch.multiple("helpers.tools", z=9):
+            return helpers.tools.who, helpers.y, dict(helpers.tools.table), helpers.tools.z
+"""
+    files = {
+        "a.py": text,
+        "helpers/__init__.py": "",
+        "helpers/tools.py": "who = 'alice'\ntable = {}\nz = 0\n",
+        "helpers/script.py": "from helpers.tools import who\nanswer = who, __name__ != 'x'\n",
+        "helpers/a.txt": "text",
+        "plain/c.py": "",
+        "plain/b.txt": "below",
+    }
+    here = opened(alice(files))
+
+    def call(name: str) -> Any:
+        return here.load("a.py", name)()
+
+    own = str(here.root / "workspaces/alice/src/helpers/tools.py")
+    assert (call("spec"), call("relative")) == (own, own)
+    found = call("found")
+    assert (found[0].name.rpartition(".")[2], found[1:]) == ("helpers", (None, "json"))
+    assert call("data") == (b"text", "alice")
+    assert (call("text"), call("folder")) == ("text", "below")
+    assert call("module") == call("path") == ("alice", True)
+    assert (call("decorated"), call("patched")) == ("patched", ("mocked", 2, {"a": 2}, 9))
+    assert importlib.util.find_spec("helpers") is None
+    for name in ("importlib", "importlib.util", "unittest.mock"):
+        assert type(sys.modules[name]) is ModuleType
+        assert "full_name" not in vars(sys.modules[name])
+
+
+def test_a_compiled_module_of_a_workspace_loads_or_its_reason_is_reported(opened: Open) -> None:
+    import _bisect
+
+    compiled = getattr(_bisect, "__file__", None)
+    if compiled is None:
+        pytest.skip("this interpreter has no compiled file of a module")
+    suffix = os.path.basename(compiled).partition(".")[2]
+    here = opened(
+        {
+            **alice({"a.py": "import _bisect\nvalue = _bisect.bisect_right([1, 3], 2)\n"}),
+            **alice({"b.py": "import _other\n", "c.py": "import pkg._broken\n"}),
+            **alice({"_other.cpython-27-other.so": "", f"pkg/_broken.{suffix}": "no library"}),
+            f"workspaces/alice/src/_bisect.{suffix}": Path(compiled).read_bytes(),
+        }
+    )
+    assert here.load("a.py", "value") == 1
+    assert here.load("a.py")._bisect.__file__ == str(here.root / f"workspaces/alice/src/_bisect.{suffix}")
+    assert sys.modules["_bisect"] is _bisect
+    with pytest.raises(ComponentError) as failed:
+        here.load("b.py")
+    assert failed.value.fault == (
+        "ModuleNotFoundError: No module named '_other': `workspaces/alice/src/_other.cpython-27-other.so` is "
+        "compiled for another interpreter or platform"
+    )
+    with pytest.raises(ComponentError) as failed:
+        here.load("c.py")
+    assert f"pkg/_broken.{suffix}: " in failed.value.fault

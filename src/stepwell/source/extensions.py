@@ -1,10 +1,12 @@
-"""Entry points of installed packages (PyPA, "Entry points specification")."""
+"""Installed packages: their versions and entry points (PyPA, "Entry points specification")."""
 
 from __future__ import annotations
 
 import os
+import platform
 import sys
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 from stepwell.source.errors import ExtensionError, package_names
@@ -13,7 +15,45 @@ from stepwell.source.foreign_code import Translated, worded
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-__all__ = ["Extension", "LoadedExtension", "any_declared", "extensions", "load_extension"]
+__all__ = [
+    "Extension",
+    "LoadedExtension",
+    "any_declared",
+    "extensions",
+    "installed_version",
+    "load_extension",
+    "missing_package",
+]
+
+
+@cache
+def installed_version(name: str) -> str:
+    """Return the version of an installed package, or of the package with this module; empty if absent."""
+    from importlib.metadata import PackageNotFoundError, packages_distributions, version
+
+    plain = name.partition("[")[0].strip()
+    if plain == "python":
+        return platform.python_version()
+    try:
+        return version(plain)
+    except (PackageNotFoundError, ValueError):
+        others = packages_distributions().get(plain.replace("-", "_"), ())
+        return version(others[0]) if others else ""
+
+
+def missing_package(name: str, specifier: str) -> str:
+    """Return why a required package is not available; empty if it is."""
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    wanted = f"`{name} {specifier}`" if specifier else f"`{name}`"
+    installed = installed_version(name)
+    if not installed:
+        return f"required package {wanted} is not installed"
+    try:
+        fits = SpecifierSet(specifier).contains(installed, prereleases=True)
+    except InvalidSpecifier:
+        return ""  # reported by invalid-requirement
+    return "" if fits else f"required package {wanted} is installed as {installed}"
 
 
 @final

@@ -8,12 +8,19 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from hashlib import blake2b
 from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.machinery import ExtensionFileLoader, ModuleSpec, SourceFileLoader
+from importlib.readers import FileReader
 from types import CodeType, ModuleType
 from typing import Any, Final, Protocol, TypeVar, final
 
 from stepwell.code.import_worlds.module_paths import ModuleKind, ModulePath, ModulePaths
-from stepwell.code.import_worlds.module_records import ModuleRecord
+from stepwell.code.import_worlds.module_records import (
+    ImportAttempt,
+    ModuleRecord,
+    ProcessState,
+    digest_of,
+    edits_in,
+)
 from stepwell.code.import_worlds.names import PACKAGE, ModuleName
 from stepwell.source.fork_lock import ForkLock
 
@@ -118,6 +125,12 @@ class _Folder(Loader):
         del fullname
         return True
 
+    def get_resource_reader(self, fullname: str) -> FileReader | None:
+        """Return the files of the folder."""
+        if self._place is None:
+            return None
+        return FileReader(SourceFileLoader(fullname, f"{self._place.paths[0]}/__init__.py"))
+
     def exec_module(self, module: ModuleType) -> None:
         """Add the names of the core's package."""
         spec = module.__spec__
@@ -159,11 +172,20 @@ class _File(SourceFileLoader):
         record = ModuleRecord(self._name, self._place, spec)
         with self._modules.importing(record):
             content = self.get_data(self.path)
+            edits = edits_in(content)
+            attempt = ImportAttempt.current()
+            before = ProcessState() if edits and attempt is None else None
+            if attempt is not None:
+                attempt.edits |= edits
             record.digest = blake2b(content, digest_size=16).digest()
             code = self._compiled(content)
             imports = self._modules.imports_of(record)
             module.__dict__["__builtins__"] = {**vars(builtins), "__import__": imports.statement}
-            exec(code, module.__dict__)  # noqa: S102 - executing the module
+            try:
+                exec(code, module.__dict__)  # noqa: S102 - executing the module
+            finally:
+                if before is not None:
+                    before.restore(edits)
 
     def _compiled(self, content: bytes) -> CodeType:
         try:
@@ -172,6 +194,26 @@ class _File(SourceFileLoader):
             if isinstance(error, SyntaxError):
                 raise
             raise SyntaxError(str(error), (self.path, 1, 1, None)) from None
+
+
+@final
+class _Extension(ExtensionFileLoader):
+    """Loads a compiled file as a world module."""
+
+    def __init__(self, modules: FinderModules, name: ModuleName, place: ModulePath) -> None:
+        super().__init__(str(name), place.paths[0])
+        self._modules = modules
+        self._name = name
+        self._place = place
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Initialize the module."""
+        spec = module.__spec__
+        assert spec is not None  # noqa: S101 - set by the import system
+        record = ModuleRecord(self._name, self._place, spec)
+        with self._modules.importing(record):
+            record.digest = digest_of(self.path)
+            super().exec_module(module)
 
 
 def _spec(modules: FinderModules, name: ModuleName) -> ModuleSpec | None:
@@ -186,8 +228,12 @@ def _spec(modules: FinderModules, name: ModuleName) -> ModuleSpec | None:
         spec = ModuleSpec(str(name), _Folder(modules, name, place), is_package=True)
         spec.submodule_search_locations = list(place.paths)
         return spec
-    is_package = place.kind is ModuleKind.PACKAGE
     path = place.paths[0]
+    if place.kind is ModuleKind.EXTENSION:
+        spec = ModuleSpec(str(name), _Extension(modules, name, place), origin=path)
+        spec.has_location = True
+        return spec
+    is_package = place.kind is ModuleKind.PACKAGE
     spec = ModuleSpec(str(name), _File(modules, name, place), origin=path, is_package=is_package)
     spec.has_location = True
     if is_package:

@@ -74,6 +74,9 @@ def import_failed(
         similar = closest(last, sorted(set(places.names(world, package)) - {last}), 3)
         near = tuple(f"{package}.{module}" if package else module for module in similar)
     fault = f"{type(error).__name__}: {_message(error)}".removesuffix(": ")
+    compiled = places.compiled_for_another(world, looked_for) if looked_for else None
+    if compiled is not None:
+        fault = f"{fault}: `{compiled}` is compiled for another interpreter or platform"
     return _error(
         places,
         world,

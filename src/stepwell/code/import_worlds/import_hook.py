@@ -10,6 +10,7 @@ from importlib.util import find_spec, resolve_name
 from types import ModuleType
 from typing import Any, Protocol, final
 
+from stepwell.code.import_worlds.facades import FACADES, Facades
 from stepwell.code.import_worlds.module_paths import ModuleKind, ModulePath, ModulePaths
 from stepwell.code.import_worlds.module_records import ImportAttempt, ModuleRecord
 from stepwell.code.import_worlds.names import CORE, PACKAGE, ModuleName
@@ -35,6 +36,9 @@ class HookModules(Protocol):
     ) -> tuple[ModuleType, ModuleRecord | None]:
         """Import a module, or return the one that was imported."""
 
+    def imports_of(self, record: ModuleRecord) -> ImportHook:
+        """Return the import functions of a module."""
+
     def keep(self, importer: ModuleRecord, needed: ModuleRecord) -> None:
         """Record that a module imported another."""
 
@@ -43,12 +47,12 @@ class HookModules(Protocol):
 class ImportHook:
     """Import functions of one module."""
 
-    __slots__ = ("_importlib", "_modules", "_record")
+    __slots__ = ("_facades", "_modules", "_record")
 
     def __init__(self, modules: HookModules, record: ModuleRecord) -> None:
         self._modules = modules
         self._record = record
-        self._importlib: ModuleType | None = None
+        self._facades = Facades(self)
 
     def statement(
         self,
@@ -84,8 +88,8 @@ class ImportHook:
             if local is not name:
                 raise ModuleNotFoundError(f"No module named {local[1:]!r}", name=local[1:])
         module = builtins.__import__(name, globals, locals, fromlist or (), 0)
-        if name.partition(".")[0] == "importlib":
-            return self._facade if module is importlib else module
+        if name.partition(".")[0] in FACADES:
+            return self._facades.of(module)
         record.outside.add(name)
         return module
 
@@ -104,21 +108,35 @@ class ImportHook:
             raise ModuleNotFoundError(f"No module named {full!r}", name=full)
         module = importlib.import_module(full)
         self._record.outside.add(full)
-        return self._facade if module is importlib else module
+        return self._facades.of(module)
 
-    @property
-    def _facade(self) -> ModuleType:
-        """Return ``importlib`` with import functions of this module."""
-        if self._importlib is None:
-            facade = ModuleType("importlib", importlib.__doc__)
-            vars(facade).update(
-                {name: value for name, value in vars(importlib).items() if name.startswith("__")},
-                import_module=self.import_module,
-                __import__=self.statement,
-                __getattr__=lambda attribute: getattr(importlib, attribute),
-            )
-            self._importlib = facade
-        return self._importlib
+    def full_name(self, name: str) -> str:
+        """Return the full name of a module of this world, or of an object in it; other names are unchanged.
+
+        Args:
+            name: dotted, with ``:`` before an object as in ``pkgutil.resolve_name``.
+        """
+        dotted, colon, rest = name.partition(":")
+        parts = dotted.split(".")
+        if not all(parts):
+            return name
+        for count in range(len(parts), 0, -1):
+            place = self._modules.places.seen(self._record.name.world, ".".join(parts[:count]))
+            if place is not None:
+                return ".".join((str(self._modules.name(place)), *parts[count:])) + colon + rest
+        return name
+
+    def namespace(self, name: str = "") -> dict[str, Any]:
+        """Return the globals with which the code of a module runs in this world.
+
+        Args:
+            name: full name (default: a script beside the modules).
+        """
+        record, read = self._record, ModuleName.read(name)
+        if read is not None:
+            record = ModuleRecord(read, self._modules.places.own(read.world, read.dotted), record.spec)
+        statement = self._modules.imports_of(record).statement
+        return {"__builtins__": {**vars(builtins), "__import__": statement}}
 
     def _below(self, name: str, level: int) -> str:
         """Return the absolute form of a name."""

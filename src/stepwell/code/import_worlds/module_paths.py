@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from importlib.machinery import EXTENSION_SUFFIXES
 from importlib.util import find_spec
 from typing import Final, final
 
@@ -31,6 +32,7 @@ class ModuleKind(Enum):
     """Kind of a module on disk."""
 
     FILE = "a file"
+    EXTENSION = "a compiled file"
     PACKAGE = "a folder with __init__.py"
     FOLDER = "a folder without __init__.py"
 
@@ -117,7 +119,7 @@ class ModulePaths:
         """
         if not self._is_below(path, self.root) or self._owner(path) != CORE:
             return None
-        parts = path[len(self.root.rstrip(os.sep)) + 1 :].removesuffix(".py").split(os.sep)
+        parts = _without_suffix(path[len(self.root.rstrip(os.sep)) + 1 :]).split(os.sep)
         for count, top in enumerate(parts, 1):
             folder = os.path.join(self.root, *parts[:count])
             package = os.path.join(folder, "__init__.py")
@@ -183,9 +185,24 @@ class ModulePaths:
                 except (OSError, ValueError):
                     continue
                 for entry in entries:
-                    stem = entry.removesuffix(".py")
+                    stem = _without_suffix(entry)
                     if stem.isidentifier() and stem != "__init__":
                         yield stem
+
+    def compiled_for_another(self, world: str, dotted: str) -> str | None:
+        """Return the compiled file of a module that this interpreter cannot load, if there is one."""
+        *folders, last = dotted.split(".")
+        for each in (world, CORE):
+            for root in self.roots(each):
+                folder = os.path.join(root, *folders)
+                try:
+                    entries = sorted(os.listdir(folder))
+                except (OSError, ValueError):
+                    continue
+                for entry in entries:
+                    if entry.startswith(f"{last}.") and entry.endswith((".so", ".pyd", ".dylib")):
+                        return self.relative(os.path.join(folder, entry))
+        return None
 
     def relative(self, path: str) -> str:
         """Return a path for display, relative to the project if possible."""
@@ -203,6 +220,7 @@ class ModulePaths:
             base = os.path.join(root, *parts)
             for kind, path in (
                 (ModuleKind.PACKAGE, os.path.join(base, "__init__.py")),
+                *((ModuleKind.EXTENSION, f"{base}{suffix}") for suffix in EXTENSION_SUFFIXES),
                 (ModuleKind.FILE, f"{base}.py"),
             ):
                 if os.path.isfile(path) and _spelt_so(path) and self._may_read(world, path):
@@ -219,7 +237,7 @@ class ModulePaths:
         """Return the canonical name of a file with several names, such as ``src.tools`` and ``tools``."""
         for root in self.roots(world):
             if self._is_below(path, root):
-                below = path[len(root.rstrip(os.sep)) + 1 :].removesuffix(".py").split(os.sep)
+                below = _without_suffix(path[len(root.rstrip(os.sep)) + 1 :]).split(os.sep)
                 if below[-1] == "__init__":
                     below.pop()
                 if below:
@@ -283,6 +301,12 @@ def _origin(top: str) -> str | None:
     return os.path.realpath(spec.origin) if spec is not None and spec.has_location and spec.origin else None
 
 
+def _without_suffix(path: str) -> str:
+    """Return the path of a Python file or a compiled file without its suffix."""
+    suffixes = (".py", *EXTENSION_SUFFIXES)
+    return next((path.removesuffix(suffix) for suffix in suffixes if path.endswith(suffix)), path)
+
+
 def _spelt_so(path: str) -> bool:
     """Return whether the case of an existing path matches exactly, on any file system."""
     folder, name = os.path.split(path)
@@ -300,7 +324,7 @@ def _has_python(folder: str, depth: int = 0) -> bool:
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.name.endswith(".py"):
+                if entry.name.endswith((".py", *EXTENSION_SUFFIXES)):
                     return True
                 if (
                     entry.name.isidentifier()

@@ -1,21 +1,24 @@
-"""Records of loaded modules: text digest, imports and dependencies."""
+"""Records of loaded modules: text digest, imports, dependencies, and the state that they may edit."""
 
 from __future__ import annotations
 
+import os
+import re
+import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cache
 from hashlib import blake2b
-from typing import TYPE_CHECKING, final
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final, final
 
 from stepwell.code.import_worlds.module_paths import ModuleKind, ModulePath, ModulePaths
-from stepwell.code.import_worlds.names import ModuleName
+from stepwell.code.import_worlds.names import PACKAGE, ModuleName
 
 if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
-    from types import ModuleType
 
-__all__ = ["ImportAttempt", "ModuleRecord", "digest_of", "outdated"]
+__all__ = ["ImportAttempt", "ModuleRecord", "ProcessState", "digest_of", "edits_in", "outdated"]
 
 _running = threading.local()
 
@@ -80,7 +83,7 @@ class ModuleRecord:
     @property
     def package(self) -> str:
         """Return the package of its relative imports, within its world."""
-        if self.place is None or self.place.kind is not ModuleKind.FILE:
+        if self.place is None or self.place.kind not in (ModuleKind.FILE, ModuleKind.EXTENSION):
             return self.name.dotted
         return self.name.dotted.rpartition(".")[0]
 
@@ -99,17 +102,116 @@ class ModuleRecord:
         return any(seen(self.name.world, name) != place for name, place in self.requested.items())
 
 
+_EDITS: Final[Mapping[str, re.Pattern[bytes]]] = {
+    "path": re.compile(
+        rb"\bsys\s*\.\s*(?:path|meta_path|path_hooks)\b|\baddsitedir\b|\bfrom\s+sys\b|\bsys\s+as\b"
+    ),
+    "modules": re.compile(rb"\bsys\s*\.\s*modules\b|\bfrom\s+sys\b|\bsys\s+as\b"),
+    "environment": re.compile(rb"\b(?:environ|environb|putenv|unsetenv|dotenv|load_dotenv)\b"),
+    "directory": re.compile(rb"\b(?:chdir|fchdir)\b"),
+}
+"""Words in the source of a module that may edit each part of the state."""
+
+
+def edits_in(content: bytes) -> frozenset[str]:
+    """Return the parts of the state that the source of a module may edit.
+
+    Changes that libraries make when they are imported stay, because the libraries may need them.
+    """
+    return frozenset(part for part, words in _EDITS.items() if words.search(content))
+
+
+@final
+class ProcessState:
+    """The state before a load."""
+
+    __slots__ = ("_directory", "_environment", "_lists", "_modules")
+
+    def __init__(self) -> None:
+        lists: tuple[list[Any], ...] = (sys.path, sys.meta_path, sys.path_hooks)
+        self._lists = tuple((each, list(each)) for each in lists)
+        self._modules = dict(sys.modules)
+        self._environment = dict(os.environ)
+        self._directory = _directory()
+
+    def restore(self, edited: Collection[str]) -> None:
+        """Restore the edited parts.
+
+        Args:
+            edited: parts as of ``edits_in``.
+        """
+        if "environment" in edited:
+            for name in os.environ.keys() - self._environment.keys():
+                del os.environ[name]
+            for name, value in self._environment.items():
+                if os.environ.get(name) != value:
+                    os.environ[name] = value
+        if "directory" in edited and self._directory is not None and _directory() != self._directory:
+            os.chdir(self._directory)
+        added: tuple[str, ...] = ()
+        if "path" in edited:
+            known = {os.path.abspath(entry) for entry in self._lists[0][1] if isinstance(entry, str)}
+            entries = {os.path.abspath(entry) for entry in sys.path if isinstance(entry, str)}
+            added = tuple(f"{entry}{os.sep}" for entry in entries - known)
+            sys.path, sys.meta_path, sys.path_hooks = (each for each, _ in self._lists)
+            for each, before in self._lists:
+                if each != before:
+                    each[:] = before
+        if "modules" in edited or added:
+            self._restore_modules(added, replaced="modules" in edited)
+
+    def _restore_modules(self, added: tuple[str, ...], *, replaced: bool) -> None:
+        """Remove modules that a module of a world put in place, or that come from its own paths."""
+        for name, module in [*sys.modules.items()]:
+            if name in self._modules or _is_of_world(name):
+                continue
+            origin = getattr(getattr(module, "__spec__", None), "origin", None)
+            is_foreign = isinstance(origin, str) and origin.startswith(added) if added else False
+            if is_foreign or (replaced and _is_put(name, module)):
+                sys.modules.pop(name, None)
+        if replaced:
+            for name, module in self._modules.items():
+                if not _is_of_world(name) and sys.modules.get(name) is not module:
+                    sys.modules[name] = module
+
+
+def _is_of_world(name: str) -> bool:
+    return name == PACKAGE or name.startswith(f"{PACKAGE}.")
+
+
+def _is_put(name: str, module: object) -> bool:
+    """Return whether a top-level entry of ``sys.modules`` was not imported under its name."""
+    if "." in name:
+        return _is_put(name.partition(".")[0], sys.modules.get(name.partition(".")[0]))
+    if not isinstance(module, ModuleType) or module.__spec__ is None:
+        return True
+    return _is_of_world(module.__name__)
+
+
+def _directory() -> str | None:
+    try:
+        return os.getcwd()
+    except OSError:  # deleted
+        return None
+
+
 @final
 class ImportAttempt:
-    """Context manager for one import; removes its modules if it fails."""
+    """Context manager for one import; removes its modules if it fails, and restores what they edited.
 
-    __slots__ = ("_around", "_take_back", "added", "fallen")
+    Attributes:
+        edits: parts of the process's state that the modules may have edited.
+    """
+
+    __slots__ = ("_around", "_before", "_take_back", "added", "edits", "fallen")
 
     def __init__(self, take_back: Callable[[list[ModuleRecord]], object]) -> None:
         self._take_back = take_back
         self._around: ImportAttempt | None = None
         self.added: list[ModuleRecord] = []
         self.fallen: list[ModuleRecord] = []
+        self.edits: set[str] = set()
+        self._before: ProcessState | None = None
 
     @staticmethod
     def current() -> ImportAttempt | None:
@@ -118,6 +220,7 @@ class ImportAttempt:
 
     def __enter__(self) -> ImportAttempt:
         self._around = self.current()
+        self._before = ProcessState() if self._around is None else None
         _running.attempt = self
         return self
 
@@ -129,6 +232,9 @@ class ImportAttempt:
             self._around.added += self.added
         if self._around is not None:
             self._around.fallen += self.fallen
+            self._around.edits |= self.edits
+        elif self._before is not None and self.edits:
+            self._before.restore(self.edits)
 
 
 def digest_of(path: str) -> bytes | None:

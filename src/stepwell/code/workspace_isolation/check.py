@@ -17,9 +17,11 @@ from stepwell.model.settings import Project, References
 from stepwell.resolve.snapshot import Snapshot
 from stepwell.source.diagnostic import Diagnostic, Severity, Span, in_order
 from stepwell.source.document import Document, Pointer
+from stepwell.source.extensions import missing_package
 from stepwell.source.python import ParseFailure, SourceFile, SourceIndex, SourceView
 from stepwell.source.python.index import read_source
 from stepwell.source.python.outline import ImportOutline
+from stepwell.source.spelling import suggest
 from stepwell.source.tree import EntryKind
 
 __all__ = [
@@ -53,7 +55,12 @@ def check_isolation(
         project, workspace, ids, index, read or (lambda path: read_source(project.root, path)[0])
     )
     return in_order(
-        (*bounds.of_code(), *bounds.of_links(), *bounds.of_definitions(_documents(snapshot, workspace)))
+        (
+            *bounds.of_code(),
+            *bounds.of_links(),
+            *bounds.of_definitions(_documents(snapshot, workspace)),
+            *bounds.of_dependencies(snapshot.workspaces[workspace].document),
+        )
     )
 
 
@@ -171,6 +178,28 @@ class _Bounds:
                     message = f"`{field}` refers to `{text}` of workspace {other}"
                     span = document.value_span(pointer)
                     yield Diagnostic("leaves-workspace", Severity.ERROR, message, span, _HELP)
+
+    def of_dependencies(self, document: Document | None) -> Iterator[Diagnostic]:
+        """Report declared dependencies that are neither workspaces nor installed packages."""
+        from packaging.requirements import InvalidRequirement, Requirement
+
+        for place, text in enumerate(document.data.get("dependencies") or () if document is not None else ()):
+            if text in self.others:
+                continue
+            hint = suggest(text, self.others)
+            try:
+                needed = Requirement(text)
+            except InvalidRequirement:
+                fault = f"`{text}` is neither a workspace nor a package name"
+                hint = hint or "write the id of a workspace, or a package such as `pandas>=2`"
+            else:
+                if needed.marker is not None and not needed.marker.evaluate():
+                    continue
+                fault = missing_package(needed.name, str(needed.specifier))
+                hint = hint or "install it in the environment of Stepwell, or remove it"
+            if fault:
+                span = document.value_span(("dependencies", place)) if document is not None else None
+                yield Diagnostic("missing-package", Severity.WARNING, fault, span, hint)
 
     def _named_by(self, text: str) -> str | None:
         """Return the other workspace that a text refers to."""

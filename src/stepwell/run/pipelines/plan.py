@@ -9,7 +9,6 @@ import platform
 import sys
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from types import MappingProxyType
 from typing import Any, Final, final
 
@@ -24,8 +23,9 @@ from stepwell.run.pipelines.task import Port
 from stepwell.source.diagnostic import Checked, Diagnostic, Related, Severity, Span
 from stepwell.source.document import Pointer, thaw
 from stepwell.source.errors import PipelineError
+from stepwell.source.extensions import installed_version, missing_package
 
-__all__ = ["Feed", "PlannedStep", "RunPlan", "installed_version", "make_plan", "manifest_names", "stated_at"]
+__all__ = ["Feed", "PlannedStep", "RunPlan", "make_plan", "manifest_names", "stated_at"]
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
@@ -232,7 +232,7 @@ class _Planning:
                 hint += f", or set the job type in `step`, e.g. `{node.step}:training`"
             self._report(node, f"`{node.id}` has no value for {what}", hint, "config")
         for package, specifier in (interface.get("framework_requirements") or _NOTHING).items():
-            fault = _lacking(package, specifier)
+            fault = missing_package(package, specifier)
             span = stated_at(definition, "framework_requirements", package)
             spans = self._lacking.setdefault(fault, []) if fault and span is not None else []
             if span is not None and span not in spans:
@@ -379,36 +379,6 @@ def stated_at(definition: StepDefinition, *pointer: str) -> Span | None:
         if data is not None:
             return source.document.key_span(whole)
     return None
-
-
-@cache
-def installed_version(name: str) -> str:
-    """Return the version of an installed package, or of the package with this module; empty if absent."""
-    from importlib.metadata import PackageNotFoundError, packages_distributions, version
-
-    plain = name.partition("[")[0].strip()
-    if plain == "python":
-        return platform.python_version()
-    try:
-        return version(plain)
-    except (PackageNotFoundError, ValueError):
-        others = packages_distributions().get(plain.replace("-", "_"), ())
-        return version(others[0]) if others else ""
-
-
-def _lacking(name: str, specifier: str) -> str:
-    """Return why a required package is not available; empty if it is."""
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
-    wanted = f"`{name} {specifier}`" if specifier else f"`{name}`"
-    installed = installed_version(name)
-    if not installed:
-        return f"required package {wanted} is not installed"
-    try:
-        fits = SpecifierSet(specifier).contains(installed, prereleases=True)
-    except InvalidSpecifier:
-        return ""  # reported by invalid-requirement
-    return "" if fits else f"required package {wanted} is installed as {installed}"
 
 
 def _with_source(port: Port, source: str) -> Port:
