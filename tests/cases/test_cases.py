@@ -28,9 +28,10 @@ import stepwell
 from stepwell.frontends import cli
 from stepwell.frontends.render import RENDERERS
 from stepwell.live.registry import Registry
-from stepwell.model import Definition, Deprecation, Workspace
+from stepwell.model import Definition, Deprecation, Workspace, schema
 from stepwell.model.settings import Settings
 from stepwell.resolve.view import View
+from stepwell.source import yaml
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
 from stepwell.source.document import thaw
 from stepwell.source.spelling import Naming
@@ -281,6 +282,44 @@ def test_case(case: str, capsys: pytest.CaptureFixture[str]) -> None:
         if UPDATE:
             stored.write_bytes(got.encode())
         assert got == stored.read_bytes().decode()
+
+
+@pytest.fixture
+def without_jsonschema_rs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setitem(sys.modules, "jsonschema_rs", None)
+    compiled = (schema._validator, schema._compiled)
+    for cached in compiled:
+        cached.cache_clear()
+    yield
+    for cached in compiled:
+        cached.cache_clear()
+
+
+@pytest.mark.usefixtures("without_jsonschema_rs")
+@pytest.mark.parametrize("case", CASES)
+def test_a_case_is_the_same_without_jsonschema_rs(case: str) -> None:
+    assert not UPDATE
+    with copied(case) as root:
+        registry = stepwell.open(root, today=TODAY)
+    assert _written([_told(one) for one in registry.diagnostics], 2) + "\n" == _stored(case)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_case_has_the_same_findings_without_libyaml(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not UPDATE
+    monkeypatch.setattr(yaml, "CParser", None)
+    with copied(case) as root:
+        registry = stepwell.open(root, today=TODAY)
+    assert _places([_told(one) for one in registry.diagnostics]) == _places(json.loads(_stored(case)))
+
+
+def _stored(case: str) -> str:
+    return (HERE / case / "expected-diagnostics.json").read_bytes().decode()
+
+
+def _places(findings: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    """Findings without the sentences of the parser, which differ."""
+    return [(finding["id"], finding.get("path"), finding.get("line")) for finding in findings]
 
 
 def test_no_case_is_without_expectations() -> None:

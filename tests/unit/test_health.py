@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
@@ -207,6 +209,25 @@ def test_doctor_reports_it_as_text(project: Project, run_stepwell: Callable[...,
         "- Fix 1 error: invalid definitions are skipped (run `stepwell check`).",
     ]
     assert (ran.exit_code, ran.stderr) == (1, "")
+
+
+@pytest.mark.parametrize(
+    ("module", "advice"),
+    [("jsonschema_rs", "Install jsonschema-rs: "), ("yaml._yaml", "Install a PyYAML with libyaml: ")],
+)
+def test_a_missing_compiled_library_is_reported(
+    project: Project, environment: Mapping[str, str], module: str, advice: str
+) -> None:
+    program = (
+        f"import sys; sys.modules[{module!r}] = None; sys.argv = ['stepwell', 'doctor']\n"
+        "from stepwell.__main__ import main; sys.exit(main())"
+    )
+    command = [sys.executable, "-c", program]
+    ran = subprocess.run(
+        command, cwd=project(FILES), env=dict(environment), capture_output=True, text=True, check=False
+    )
+    assert ran.stderr == ""
+    assert [line for line in ran.stdout.splitlines() if line.startswith("- ")][-1].startswith(f"- {advice}")
 
 
 def test_doctor_reports_it_as_json_that_fits_its_schema(

@@ -31,7 +31,7 @@ GROUPS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = MappingProxyType(
             "show": ("show", "Show a step with all its fields."),
             "explain": ("explain", "Explain the origin of each value of a step."),
             "resolve": ("resolve", "Select one of several definitions of a step."),
-            "conflicts": ("conflicts", "List the names with more than one definition."),
+            "conflicts": ("resolve:conflicts", "List the names with more than one definition."),
             "components": ("components", "Locate the Python components of steps."),
             "compat": ("compat", "List steps that still run old code."),
             "providers": ("providers", "Show providers, their status and health."),

@@ -13,6 +13,7 @@ from stepwell.code import own_components
 from stepwell.model import KINDS
 from stepwell.model.component import Component, ComponentState
 from stepwell.model.layer import Layer
+from stepwell.model.validator import is_fast
 from stepwell.resolve.load import LoadResult
 from stepwell.resolve.snapshot import Snapshot
 from stepwell.source.diagnostic import Diagnostic, Severity
@@ -20,6 +21,7 @@ from stepwell.source.document import FrozenMapping
 from stepwell.source.immutable import immutable
 from stepwell.source.notebook_repr import InNotebook
 from stepwell.source.wording import counted, listed
+from stepwell.source.yaml import libyaml_version
 
 if TYPE_CHECKING:
     from stepwell.live.store import Event, Store
@@ -314,6 +316,10 @@ class _Advice:
             )
         if self.watching is not None and self.watching.reason:
             yield f"Changes may be detected late, because files are polled: {self.watching.reason}."
+        if libyaml_version() is None:
+            yield "Install a PyYAML with libyaml: its own parser reads YAML more slowly."
+        if not is_fast():
+            yield "Install jsonschema-rs: jsonschema validates more slowly, and rejects `\\p{…}` in patterns."
 
 
 def _is_file(layer: Layer) -> bool:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib.util import find_spec
 from typing import Any, Final, NamedTuple, Protocol, final
 
 from stepwell.source.document import Pointer
 from stepwell.source.foreign_code import Translated
 
-__all__ = ["InvalidSchema", "SchemaError", "Validator", "validator"]
+__all__ = ["InvalidSchema", "SchemaError", "Validator", "is_fast", "validator"]
 
 
 @final
@@ -70,6 +71,11 @@ def validator(schema: Any) -> Validator:
         except jsonschema_rs.ValidationError as error:
             raise _invalid(schema, error.message, tuple(error.instance_path)) from None
     return _Rust(schema, compiled)
+
+
+def is_fast() -> bool:
+    """Return whether ``jsonschema_rs`` is installed."""
+    return find_spec("jsonschema_rs") is not None
 
 
 def _refuse_to_fetch(uri: str) -> Any:
@@ -147,23 +153,86 @@ def _at(data: Any, pointer: Iterable[str | int]) -> Any:
     return data
 
 
+_SPACES: Final = r"\s\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
+"""White space of ECMA-262 in a set of Python's with ASCII classes."""
+
+_NOT_SCHEMAS: Final = frozenset({"const", "default", "enum", "examples"})
+"""Keywords whose values are data."""
+
+_OF_NAMES: Final = frozenset({"$defs", "definitions", "dependentSchemas", "patternProperties", "properties"})
+"""Keywords whose values are schemas by name."""
+
+
+def _to_python(pattern: str) -> str:
+    """Translate an ECMA-262 pattern: ASCII classes, a ``$`` that matches only at the end, named groups."""
+    parts: list[str] = []
+    in_set = False
+    for piece in re.findall(r"\\.|\(\?<(?=[A-Za-z_])|.", pattern, re.DOTALL):
+        if piece == r"\s":
+            parts.append(_SPACES if in_set else f"[{_SPACES}]")
+        elif piece == r"\S" and not in_set:
+            parts.append(f"[^{_SPACES}]")
+        elif piece == "$" and not in_set:
+            parts.append(r"\Z")
+        elif piece == "(?<" and not in_set:
+            parts.append("(?P<")
+        else:
+            in_set = piece == "[" or (in_set and piece != "]")
+            parts.append(piece)
+    return f"(?a:{''.join(parts)})"
+
+
+def _with_python_patterns(schema: Any, written: dict[str, str]) -> Any:
+    """Return a schema with translated patterns, and add each with its source to ``written``."""
+
+    def translated(pattern: str) -> str:
+        result = _to_python(pattern)
+        written[result] = pattern
+        return result
+
+    if isinstance(schema, list):
+        return [_with_python_patterns(item, written) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    copied: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key == "pattern" and isinstance(value, str):
+            copied[key] = translated(value)
+        elif key in _OF_NAMES and isinstance(value, dict):
+            names = map(translated, value) if key == "patternProperties" else value
+            copied[key] = {
+                name: _with_python_patterns(below, written)
+                for name, below in zip(names, value.values(), strict=True)
+            }
+        else:
+            copied[key] = value if key in _NOT_SCHEMAS else _with_python_patterns(value, written)
+    return copied
+
+
 @final
 class _Python:
-    """Reference validator: slower, with Python's patterns instead of ECMA's."""
+    """Reference validator: slower, and without the ECMA patterns that Python cannot express (``\\p{L}``)."""
 
-    __slots__ = ("_validator",)
+    __slots__ = ("_validator", "_written")
 
     def __init__(self, schema: Any) -> None:
         from jsonschema import Draft202012Validator, exceptions
+        from jsonschema.validators import extend
         from referencing import Registry
 
+        self._written: dict[str, str] = {}
+        python = _with_python_patterns(schema, self._written)
         try:
-            Draft202012Validator.check_schema(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
+            Draft202012Validator.check_schema(python, format_checker=Draft202012Validator.FORMAT_CHECKER)
         except exceptions.SchemaError as error:
             raise _invalid(schema, error.message, tuple(error.absolute_path)) from None
         if _outside(schema) is not None:
             raise _invalid(schema, "", ())
-        self._validator = Draft202012Validator(schema, registry=Registry())
+        types = Draft202012Validator.TYPE_CHECKER.redefine(
+            "array", lambda _, value: isinstance(value, (list, tuple))
+        )
+        extended: Any = extend(Draft202012Validator, type_checker=types)  # type: ignore[no-untyped-call]
+        self._validator = extended(python, registry=Registry())
 
     def is_valid(self, data: Any) -> bool:
         return not self.errors(data)
@@ -178,6 +247,8 @@ class _Python:
         pointer, keyword, wanted = tuple(error.absolute_path), str(error.validator), error.validator_value
         schema = error.schema if isinstance(error.schema, dict) else {}
         value = error.instance
+        if keyword == "pattern":
+            wanted = self._written.get(wanted, wanted)
         if keyword == "required":
             wanted = [key for key in wanted if key not in value]
         elif keyword in {"additionalProperties", "unevaluatedProperties"} and isinstance(value, dict):

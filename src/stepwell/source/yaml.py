@@ -21,9 +21,6 @@ from yaml.events import (
     SequenceStartEvent,
     StreamEndEvent,
 )
-from yaml.parser import Parser
-from yaml.reader import Reader
-from yaml.scanner import Scanner
 
 from stepwell.source import scalars
 from stepwell.source.document import Pointer, Stretch, TextMap, Unreadable
@@ -43,31 +40,6 @@ try:
     from yaml._yaml import CParser
 except ImportError:  # a PyYAML that was built without libyaml
     CParser = None  # type: ignore[assignment,misc]
-
-
-@final
-class _PurePython(Reader, Scanner, Parser):
-    """PyYAML's parser without composer and constructor."""
-
-    def __init__(self, text: str) -> None:
-        Reader.__init__(self, text)
-        Scanner.__init__(self)
-        Parser.__init__(self)
-
-    def get_checked_event(self) -> Any:
-        """Return the next event and reject the same escapes as libyaml."""
-        try:
-            event: Any = self.get_event()  # type: ignore[no-untyped-call]
-        except ValueError:
-            raise self._no_character(self.get_mark()) from None
-        if isinstance(event, ScalarEvent) and any("\ud800" <= char <= "\udfff" for char in event.value):
-            raise self._no_character(event.start_mark)
-        return event
-
-    def _no_character(self, mark: Any) -> MarkedYAMLError:
-        return MarkedYAMLError(
-            "while parsing a quoted scalar", None, "found invalid Unicode character escape code", mark
-        )
 
 
 def libyaml_version() -> str | None:
@@ -90,7 +62,9 @@ def next_event_of(text: str) -> Callable[[], Any]:
 
 def events_of_any_depth(text: str) -> Callable[[], Any]:
     """Return events from PyYAML's Python parser, which has no nesting limit."""
-    return _PurePython(text).get_checked_event
+    from stepwell.source.yaml_python import PythonParser
+
+    return PythonParser(text).get_checked_event
 
 
 MAX_DEPTH: Final = 64

@@ -15,7 +15,7 @@ COMMANDS: Final = MappingProxyType(
         "show": ("show", "Show a pipeline and preview a run."),
         "check": ("check", "Check pipelines and the code of their steps."),
         "wire": ("wire", "Propose or write sources for unconnected inputs."),
-        "graph": ("graph", "Draw a pipeline."),
+        "graph": ("show:graph", "Draw a pipeline."),
         "run": ("run", "Run a pipeline locally or on an engine."),
         "test": ("test", "Test a pipeline or one of its scripts with synthetic data."),
         "compare": ("compare", "Compare two runs of a pipeline."),

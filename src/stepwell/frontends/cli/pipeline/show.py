@@ -1,10 +1,11 @@
-"""``stepwell pipeline show``: show a pipeline as a graph and preview a run."""
+"""``stepwell pipeline show`` and ``graph``: describe or draw a pipeline."""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import click
@@ -14,6 +15,7 @@ from stepwell.frontends.cli.options import (
     displayed_path,
     format_option,
     open_view,
+    output_file,
     project_options,
     shows_unicode,
     workspace_option,
@@ -28,6 +30,59 @@ from stepwell.source.document import thaw
 from stepwell.source.errors import PipelineError
 from stepwell.source.escape_control import visible
 from stepwell.source.wording import counted
+
+_GRAPH_EXAMPLE = """\b
+Examples:
+  stepwell pipeline graph TrainAndEvaluate
+  stepwell pipeline graph TrainAndEvaluate --format svg -o train.svg
+  stepwell pipeline graph TrainAndEvaluate --format mermaid
+"""
+
+
+@click.command("graph", epilog=_GRAPH_EXAMPLE, short_help="Draw a pipeline.")
+@click.argument("name", shell_complete=complete_pipeline)
+@workspace_option("Use the view of this workspace (default: core).")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(("text", "mermaid", "dot", "svg", "html")),
+    default="text",
+    show_default=True,
+    help="Output format.",
+)
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    callback=output_file,
+    help="Write to this file, replacing an existing one (default: standard output).",
+)
+@project_options
+def graph(name: str, workspace: str | None, form: str, output: str | None, common: CommonOptions) -> int:
+    """Draw a pipeline as a layered graph, with a colour per workspace and the critical path highlighted.
+
+    Edges that close a cycle are drawn separately. The image is self-contained.
+    """
+    registry, view = open_view(common, workspace)
+    pipeline = Pipeline.of(linked_of(registry, view, name))
+    from stepwell.frontends.render.graph import PICTURES
+
+    text = PICTURES[form](pipeline)
+    if output is None:
+        sys.stdout.write(text)
+        return 0
+    from stepwell.source.atomic_write import write_atomically
+
+    try:
+        write_atomically(Path(output), text)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise click.ClickException(f"{visible(output)} cannot be written: {reason}") from None
+    if not common.quiet:
+        click.echo(f"wrote {visible(output)}", err=True)
+    return 0
+
 
 _EXAMPLE = """\b
 Examples:

@@ -12,7 +12,7 @@ __all__ = ["COMMANDS", "command"]
 COMMANDS: Final = MappingProxyType(
     {
         "new": ("new", "Create a workspace with a working example."),
-        "list": ("list_workspaces", "List the workspaces."),
+        "list": ("show:list_workspaces", "List the workspaces."),
         "show": ("show", "Show what a workspace adds, overrides and shadows."),
         "check": ("check", "Check everything about workspaces."),
         "compare": ("compare", "Check which steps of a workspace would work in another."),
