@@ -454,6 +454,7 @@ def test_github_annotates_each_place(project: Project, run_stepwell: RunStepwell
     assert ran.stdout.splitlines()[1] == (
         "::error file=registry.d/steps/cleaning.yaml,line=2,endLine=2,col=1,endColumn=9,title=unknown-field"
         "::step has no field `framewrk`%0Ahelp: did you mean `framework`?"
+        "%0Afix: replace `framewrk` by `framework`"
     )
 
 

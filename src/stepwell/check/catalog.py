@@ -10,10 +10,10 @@ from types import MappingProxyType
 from typing import Any, Final, Literal, TypeVar, cast, final
 
 from stepwell.check.ignores import Ignore
-from stepwell.check.rule import ALWAYS_REPORTED, FIXED_PAGES, Finding, Rule
+from stepwell.check.rule import ALWAYS_REPORTED, FIXED_PAGES, Finding, Rule, with_fix
 from stepwell.model.settings import Project
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
-from stepwell.source.spelling import suggest
+from stepwell.source.spelling import respelled, suggest
 
 __all__ = [
     "ALIGNMENT_LEVELS",
@@ -223,7 +223,7 @@ CAN_BE_IGNORED: Final = frozenset(_ENTRIES) - ALWAYS_REPORTED
 def _load(entry: str) -> Rule[Any]:
     name, _, function = entry.partition(":")
     module = import_module(f"stepwell.check.{name}")
-    page = (module.__doc__ or "").strip()
+    page = with_fix(module.ID, (module.__doc__ or "").strip())
     return Rule(module.ID, module.SEVERITY, page, getattr(module, function or "check"))
 
 
@@ -293,7 +293,8 @@ def run(rules: Active[S], scope: S) -> Iterator[Diagnostic]:
     """Run rules on a scope and yield their findings as diagnostics."""
     for rule, severity in rules:
         for finding in rule.check(scope):
-            yield Diagnostic(rule.id, severity, finding.message, finding.span, finding.help, finding.related)
+            message, span, help_text, related, fix = finding
+            yield Diagnostic(rule.id, severity, message, span, help_text, related, fix)
 
 
 def severity_of(rule_id: str) -> Severity:
@@ -327,4 +328,5 @@ def _invalid_severity(rule_id: str, span: Span) -> Diagnostic:
         help_text = "remove this line: the finding excludes files"
         return Diagnostic("fixed-severity", Severity.ERROR, message, span, help_text)
     help_text = suggest(rule_id, RULES) or "`stepwell explain-rule` lists all rules"
-    return Diagnostic("unknown-rule", Severity.ERROR, f"unknown rule `{rule_id}`", span, help_text)
+    fix = respelled(span, rule_id, RULES)
+    return Diagnostic("unknown-rule", Severity.ERROR, f"unknown rule `{rule_id}`", span, help_text, fix=fix)

@@ -8,13 +8,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar, final
 
 from stepwell.model import AuthoredDefinition, Definition, Kind, StepDefinition, Workspace
 from stepwell.model.component import Component
 from stepwell.model.layer import ABSENT, Source, step_into
 from stepwell.model.settings import CONFIG_NAME, Project, References, Settings
-from stepwell.source.diagnostic import Related, Severity, Span
+from stepwell.source.diagnostic import Fix, Related, Severity, Span
 from stepwell.source.document import Document, Pointer
 from stepwell.source.tree import EntryKind, TreeEntry
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ALWAYS_REPORTED",
     "FIXED_PAGES",
+    "FIXES",
     "FileScope",
     "Finding",
     "FreezeScope",
@@ -37,6 +39,7 @@ __all__ = [
     "Shadow",
     "ViewScope",
     "WorkspaceScope",
+    "with_fix",
 ]
 
 
@@ -48,6 +51,7 @@ class Finding(NamedTuple):
     span: Span
     help: str | None = None
     related: tuple[Related, ...] = ()
+    fix: Fix | None = None
 
 
 @final
@@ -281,6 +285,50 @@ class Rule(Generic[S]):
 _SECTION: Final = re.compile(r"^## ([a-z0-9-]+)\n", re.MULTILINE)
 
 
+_SPELLING: Final = "`stepwell check --fix` corrects the name if exactly one existing name resembles it."
+FIXES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        **dict.fromkeys(
+            (
+                "dangling-reference",
+                "freeze-target",
+                "not-in-vocabulary",
+                "override-without-base",
+                "unknown-base",
+                "unknown-config-key",
+                "unknown-field",
+                "unknown-implementation",
+                "unknown-input",
+                "unknown-job-type",
+                "unknown-output",
+                "unknown-parameter",
+                "unknown-replacement",
+                "unknown-rule",
+                "unknown-source",
+                "unknown-step",
+                "unknown-workspace",
+            ),
+            _SPELLING,
+        ),
+        "alias-collision": "`stepwell check --fix` removes the alias if it is the step's own name; "
+        "`--unsafe-fixes` removes any other.",
+        "developer-id-mismatch": "`stepwell check --fix --unsafe-fixes` writes the name of the folder.",
+        "file-name-mismatch": "`stepwell check --fix` renames the file, unless the new name exists.",
+        "override-changes-nothing": "`stepwell check --fix` deletes the file.",
+        "repeated-item": "`stepwell check --fix` removes the second item.",
+        "unused-ignore": "`stepwell check --fix --unsafe-fixes` removes a comment for one rule.",
+        "wrong-type": "`stepwell check --fix` quotes text that looks like a number, and removes the "
+        "quotes of a whole number; `--unsafe-fixes` makes a list of a text.",
+    }
+)
+"""Rules whose findings may have a fix, with a description of the fix."""
+
+
+def with_fix(rule_id: str, page: str) -> str:
+    """Return the manual page of a rule with a statement about its fix."""
+    return f"{page}\n\nFix: {FIXES.get(rule_id, 'none.')}"
+
+
 @final
 class _Pages(Mapping[str, str]):
     """Sections of ``fixed_severities.md`` by heading, read on first access."""
@@ -289,7 +337,8 @@ class _Pages(Mapping[str, str]):
     def _sections(self) -> Mapping[str, str]:
         with open(os.path.join(os.path.dirname(__file__), "fixed_severities.md"), encoding="utf-8") as file:
             _, *parts = _SECTION.split(file.read())
-        return {rule_id: page.strip() for rule_id, page in zip(parts[::2], parts[1::2], strict=True)}
+        pages = zip(parts[::2], parts[1::2], strict=True)
+        return {rule_id: with_fix(rule_id, page.strip()) for rule_id, page in pages}
 
     def __getitem__(self, rule_id: str) -> str:
         return self._sections[rule_id]

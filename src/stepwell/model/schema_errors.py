@@ -8,9 +8,9 @@ from typing import Any, Final, final
 
 from stepwell.model.schema import compiled, errors_of
 from stepwell.model.validator import SchemaError
-from stepwell.source.diagnostic import Diagnostic, Severity, Span
+from stepwell.source.diagnostic import Diagnostic, Fix, Severity, Span
 from stepwell.source.document import Document, Pointer, no_places, thaw
-from stepwell.source.spelling import closest, did_you_mean, suggest
+from stepwell.source.spelling import closest, did_you_mean, respelled, suggest
 from stepwell.source.wording import counted
 
 __all__ = ["SCHEMA_IDS", "explain", "explain_by", "reasons"]
@@ -149,6 +149,7 @@ class _Explained:
                 f"{self._owner()} has no field `{_shown(key)}`",
                 (*self._pointer, key),
                 help_text,
+                known,
             )
 
     def _missing(self) -> Iterator[Diagnostic]:
@@ -168,16 +169,20 @@ class _Explained:
         wanted = [self._wanted] if isinstance(self._wanted, str) else list(self._wanted)
         token = self._token()
         help_text: str | None = None
+        fix: Fix | None = None
         if self._value is None:
             help_text = "write a value, or remove the line"
         elif "string" in wanted and isinstance(self._value, (int, float)):
             help_text = f'quote it if it is text: "{token}"'
+            fix = Fix(f"quote `{token}`", "set", self._span(), token)
         elif "integer" in wanted and isinstance(self._value, str) and self._value.strip().isdigit():
             help_text = f"write it without quotes: {self._value.strip()}"
+            fix = Fix("remove the quotes", "read", self._span(), self._value.strip())
         elif "array" in wanted and isinstance(self._value, str):
             help_text = f"write a list: [{token}]"
+            fix = Fix("write a list of one item", "read", self._span(), f"[{token}]", is_safe=False)
         message = f"{self._what()} must be {_types(wanted)}, got {_type_of(self._value)}"
-        yield self._at_value("wrong-type", message, help_text)
+        yield self._at_value("wrong-type", message, help_text, fix)
 
     def _enum(self) -> Iterator[Diagnostic]:
         choices = [_shown(choice) for choice in self._wanted if choice is not None]
@@ -186,6 +191,7 @@ class _Explained:
             "not-in-vocabulary",
             f"`{_shown(self._value)}` is not an allowed value of {self._what()}",
             help_text,
+            respelled(self._span(), str(self._value), choices) if isinstance(self._value, str) else None,
         )
 
     def _const(self) -> Iterator[Diagnostic]:
@@ -239,7 +245,10 @@ class _Explained:
                 pointer = (*self._pointer, place)
                 span = self._whose(pointer).value_span((*self._prefix, *pointer))
                 message = f"{self._what()} contains `{_shown(item)}` twice"
-                yield Diagnostic("repeated-item", Severity.ERROR, message, span, "remove one of the two")
+                fix = Fix(f"remove the second `{_shown(item)}`", "remove", span)
+                yield Diagnostic(
+                    "repeated-item", Severity.ERROR, message, span, "remove one of the two", fix=fix
+                )
             known.append(_key_of(item))
 
     def _contains(self) -> Iterator[Diagnostic]:
@@ -311,12 +320,15 @@ class _Explained:
     def _not_allowed(self) -> Iterator[Diagnostic]:
         yield self._at_value("wrong-form", f"{self._what()} is not allowed by its schema", None)
 
-    def _at_key(self, rule: str, message: str, pointer: Pointer, help_text: str | None) -> Diagnostic:
+    def _at_key(
+        self, rule: str, message: str, pointer: Pointer, help_text: str | None, known: Iterable[str] = ()
+    ) -> Diagnostic:
         span = self._whose(pointer).key_span((*self._prefix, *pointer))
-        return Diagnostic(rule, Severity.ERROR, message, span, help_text)
+        fix = respelled(span, str(pointer[-1]), known)
+        return Diagnostic(rule, Severity.ERROR, message, span, help_text, fix=fix)
 
-    def _at_value(self, rule: str, message: str, help_text: str | None) -> Diagnostic:
-        return Diagnostic(rule, Severity.ERROR, message, self._span(), help_text)
+    def _at_value(self, rule: str, message: str, help_text: str | None, fix: Fix | None = None) -> Diagnostic:
+        return Diagnostic(rule, Severity.ERROR, message, self._span(), help_text, fix=fix)
 
     def _span(self) -> Span:
         return self._whose(self._pointer).value_span((*self._prefix, *self._pointer))

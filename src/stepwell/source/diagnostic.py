@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, is_dataclass, replace
 from dataclasses import fields as dataclass_fields
 from enum import Enum
-from typing import Any, Final, Generic, TypeVar, cast, final
+from typing import Any, Final, Generic, Literal, TypeVar, cast, final
 
 from stepwell.source.immutable import immutable
 from stepwell.source.notebook_repr import InNotebook
@@ -17,9 +17,11 @@ from stepwell.source.wording import counted
 __all__ = [
     "Checked",
     "Diagnostic",
+    "Fix",
     "Related",
     "Severity",
     "Span",
+    "TextEdit",
     "capped",
     "counted_findings",
     "in_order",
@@ -79,6 +81,40 @@ class Related:
 @final
 @immutable
 @dataclass(frozen=True, slots=True)
+class TextEdit:
+    """Replacement of a span by a text."""
+
+    span: Span
+    text: str
+
+
+@final
+@immutable
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """Change of a file that resolves a finding.
+
+    Args:
+        message: the change, in one line without a full stop.
+        action: ``respell`` replaces ``old`` in a key or value by ``text``; ``set`` replaces a value by a
+            text, ``read`` by the value that the text represents; ``remove`` and ``uncomment`` remove an entry
+            and a comment; ``move`` moves the file to the path ``text``; ``delete`` deletes it.
+        is_safe: whether the intended meaning is certain.
+        edits: the same change as text edits, if computed.
+    """
+
+    message: str
+    action: Literal["respell", "set", "read", "remove", "uncomment", "move", "delete"]
+    span: Span
+    text: str = ""
+    old: str = ""
+    is_safe: bool = True
+    edits: tuple[TextEdit, ...] = ()
+
+
+@final
+@immutable
+@dataclass(frozen=True, slots=True)
 class Diagnostic(InNotebook):
     """One finding about a user's file.
 
@@ -94,6 +130,7 @@ class Diagnostic(InNotebook):
     span: Span | None = None
     help: str | None = None
     related: tuple[Related, ...] = ()
+    fix: Fix | None = None
 
     @property
     def identity(self) -> tuple[str, str, str]:

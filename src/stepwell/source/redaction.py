@@ -94,6 +94,7 @@ def covered(finding: Diagnostic, data: Mapping[str, Any] | None) -> Diagnostic:
     return replace(
         finding,
         message=clean(finding.message),
+        fix=None,  # its text may contain a secret
         help=None if finding.help is None else clean(finding.help),
         span=None if finding.span is None else clean_span(finding.span),
         related=tuple(

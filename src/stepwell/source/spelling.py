@@ -9,6 +9,8 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, final
 
+from stepwell.source.diagnostic import Fix, Span
+
 __all__ = [
     "DEFAULT_ABBREVIATIONS",
     "DEFAULT_SUFFIXES",
@@ -17,6 +19,7 @@ __all__ = [
     "Naming",
     "closest",
     "did_you_mean",
+    "respelled",
     "snake_case",
     "suggest",
 ]
@@ -117,6 +120,20 @@ def did_you_mean(names: Sequence[str], form: str = "`{}`") -> str:
         names: suggestions, best first.
     """
     return f"{SUGGESTION} {' or '.join(form.format(name) for name in names)}?" if names else ""
+
+
+def respelled(span: Span, word: str, choices: Iterable[str], old: str = "", form: str = "{}") -> Fix | None:
+    """Return a fix for a misspelled name; ``None`` unless exactly one existing name resembles it.
+
+    Args:
+        span: the key or value that contains the name.
+        old: the part to replace, if it is more than the name.
+        form: the name in that part.
+    """
+    near = closest(word, choices, 2)
+    if len(near) != 1:
+        return None
+    return Fix(f"replace `{word}` by `{near[0]}`", "respell", span, form.format(near[0]), old or word)
 
 
 def suggest(word: str, choices: Iterable[str], count: int = 1, form: str = "`{}`") -> str:

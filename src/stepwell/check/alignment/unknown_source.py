@@ -46,7 +46,7 @@ from typing import Final
 from stepwell.check.alignment.scope import AlignmentScope
 from stepwell.check.rule import Finding
 from stepwell.source.diagnostic import Severity
-from stepwell.source.spelling import did_you_mean
+from stepwell.source.spelling import did_you_mean, respelled
 
 ID: Final = "unknown-source"
 SEVERITY: Final = Severity.WARNING
@@ -57,9 +57,11 @@ def check(scope: AlignmentScope) -> Iterator[Finding]:
         for index, word in enumerate(declared.get("compatible_sources", ())):
             if word not in scope.sources:
                 near = scope.near.get(word)
+                span = scope.value("inputs", name, "compatible_sources", index)
                 yield Finding(
                     f"source `{word}` of input `{name}` of `{scope.step.name}` is not a step of {scope.view}",
-                    scope.value("inputs", name, "compatible_sources", index),
+                    span,
                     did_you_mean((near,) if near else ())
                     or "remove it, or list it in `[alignment] generic_sources`",
+                    fix=respelled(span, word, (near,)) if near else None,
                 )

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from stepwell.check.rule import Finding, WorkspaceScope
-from stepwell.source.diagnostic import Severity
+from stepwell.source.diagnostic import Fix, Severity
 
 ID: Final = "developer-id-mismatch"
 SEVERITY: Final = Severity.ERROR
@@ -30,8 +30,10 @@ def check(scope: WorkspaceScope) -> Iterator[Finding]:
     document = scope.source.document
     stated = document.data.get("developer_id")
     if stated is not None and stated != scope.workspace.id:
+        span = document.value_span(("developer_id",))
         yield Finding(
             f"`developer_id` is `{stated}`, but the workspace folder is named `{scope.workspace.id}`",
-            document.value_span(("developer_id",)),
+            span,
             f"write `{scope.workspace.id}`, or rename the folder",
+            fix=Fix(f"write `{scope.workspace.id}`", "set", span, scope.workspace.id, is_safe=False),
         )

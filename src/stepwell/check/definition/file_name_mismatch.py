@@ -25,7 +25,7 @@ from typing import Final
 from stepwell.check.layers import override_changes_name
 from stepwell.check.rule import FileScope, Finding, ViewScope
 from stepwell.model.settings import Settings
-from stepwell.source.diagnostic import Severity
+from stepwell.source.diagnostic import Fix, Severity
 from stepwell.source.document import Document
 
 ID: Final = "file-name-mismatch"
@@ -49,10 +49,14 @@ def _compare(document: Document, settings: Settings) -> tuple[Finding, ...]:
     if path[path.rfind("/") + 1 : path.rfind(".")] == wanted:
         return ()
     file = path[path.rfind("/") + 1 :]
+    suffix = file.rpartition(".")[2]
+    span = document.value_span(("name",))
+    target = f"{path[: path.rfind('/') + 1]}{wanted}.{suffix}"
     return (
         Finding(
             f"`{name}` is defined in `{file}`, which is named after another definition",
-            document.value_span(("name",)),
-            f"rename the file to `{wanted}.{file.rpartition('.')[2]}`, or correct the name",
+            span,
+            f"rename the file to `{wanted}.{suffix}`, or correct the name",
+            fix=Fix(f"rename the file to `{wanted}.{suffix}`", "move", span, target),
         ),
     )

@@ -36,7 +36,7 @@ from stepwell.check.rule import Finding, FreezeScope
 from stepwell.model.settings import PACKAGE_MODULES, RESERVED_ID, VARIANTS_MODULE, FreezeTarget
 from stepwell.source.diagnostic import Related, Severity, Span
 from stepwell.source.document import Document, Pointer
-from stepwell.source.spelling import closest, did_you_mean
+from stepwell.source.spelling import closest, did_you_mean, respelled
 
 ID: Final = "freeze-target"
 SEVERITY: Final = Severity.ERROR
@@ -76,10 +76,12 @@ def check(scope: FreezeScope) -> Iterator[Finding]:
             yield from _unknown_steps(scope.config, pointer, target, scope.names.get(target.workspace))
         else:
             near = closest(target.workspace, [workspace for workspace in scope.names if workspace])
+            span = scope.config.value_span((*pointer, "workspace"))
             yield Finding(
                 f"unknown workspace `{target.workspace}`",
-                scope.config.value_span((*pointer, "workspace")),
+                span,
                 did_you_mean(near) or "remove it for the core, or write `all`",
+                fix=respelled(span, target.workspace, [name for name in scope.names if name]),
             )
 
 
@@ -93,8 +95,10 @@ def _unknown_steps(
     for place, name in enumerate(target.first if names is not None else ()):
         if names is not None and name not in names:
             near = closest(name, names)
+            span = config.value_span((*pointer, "first", place))
             yield Finding(
                 f"unknown step `{name}` in `first`",
-                config.value_span((*pointer, "first", place)),
+                span,
                 did_you_mean(near) or "remove it, or fix the definition of the step",
+                fix=respelled(span, name, names),
             )

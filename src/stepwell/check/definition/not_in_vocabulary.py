@@ -33,7 +33,7 @@ from typing import Final
 from stepwell.check.rule import FileScope, Finding
 from stepwell.source.diagnostic import Related, Severity
 from stepwell.source.document import Document
-from stepwell.source.spelling import closest, did_you_mean
+from stepwell.source.spelling import closest, did_you_mean, respelled
 
 ID: Final = "not-in-vocabulary"
 SEVERITY: Final = Severity.ERROR
@@ -75,9 +75,11 @@ def _compare(
         if word is None or word in allowed:
             continue
         near = closest(word, allowed)
+        span = document.value_span((field,) if place is None else (field, place))
         yield Finding(
             f"`{word}` is not an allowed value of `{field}`",
-            document.value_span((field,) if place is None else (field, place)),
+            span,
             did_you_mean(near) or add,
             declared,
+            respelled(span, word, allowed),
         )

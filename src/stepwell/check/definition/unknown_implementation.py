@@ -28,7 +28,7 @@ from stepwell.check.rule import FileScope, Finding
 from stepwell.model import IMPLEMENTATION_SETTINGS
 from stepwell.source.diagnostic import Severity
 from stepwell.source.extensions import extensions
-from stepwell.source.spelling import suggest
+from stepwell.source.spelling import respelled, suggest
 
 ID: Final = "unknown-implementation"
 SEVERITY: Final = Severity.WARNING
@@ -48,4 +48,5 @@ def check(scope: FileScope) -> Iterable[Finding]:
         or "install the package that provides it, or write the path of a file"
     )
     span = scope.source.document.value_span(("implementation",))
-    return (Finding(f"unknown implementation `{named}`", span, hint),)
+    fix = respelled(span, named, (*IMPLEMENTATION_SETTINGS, *installed))
+    return (Finding(f"unknown implementation `{named}`", span, hint, fix=fix),)

@@ -27,7 +27,7 @@ from typing import Final
 
 from stepwell.check.ignores import Ignore
 from stepwell.check.rule import ALWAYS_REPORTED, FIXED_PAGES, Finding
-from stepwell.source.diagnostic import Severity
+from stepwell.source.diagnostic import Fix, Severity
 
 ID: Final = "unused-ignore"
 SEVERITY: Final = Severity.WARNING
@@ -38,4 +38,8 @@ def check(scope: tuple[Ignore, ...]) -> Iterator[Finding]:
         if ignore.rule in ALWAYS_REPORTED or ignore.rule in FIXED_PAGES:
             yield Finding(f"`{ignore.rule}` cannot be ignored", ignore.span, "fix the problem")
             continue
-        yield Finding(f"`{ignore.rule}` has no findings on this line", ignore.span, "remove the comment")
+        comment = ignore.span.text[ignore.span.column - 1 :]
+        fix = None if "," in comment else Fix("remove the comment", "uncomment", ignore.span, is_safe=False)
+        yield Finding(
+            f"`{ignore.rule}` has no findings on this line", ignore.span, "remove the comment", fix=fix
+        )

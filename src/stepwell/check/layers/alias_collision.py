@@ -29,7 +29,7 @@ from typing import Final
 from stepwell.check.rule import Finding, ViewScope
 from stepwell.model import Definition, StepDefinition
 from stepwell.model.layer import given_by
-from stepwell.source.diagnostic import Related, Severity, Span
+from stepwell.source.diagnostic import Fix, Related, Severity, Span
 
 ID: Final = "alias-collision"
 SEVERITY: Final = Severity.ERROR
@@ -51,7 +51,9 @@ def check(scope: ViewScope) -> Iterator[Finding]:
                     if named
                     else Related(f"`{other.name}` declares it in", _alias(other, alias))
                 )
-                yield Finding(message, _alias(step, alias), "remove the alias", (related,))
+                span = _alias(step, alias)
+                fix = Fix(f"remove the alias `{alias}`", "remove", span, is_safe=other.name == step.name)
+                yield Finding(message, span, "remove the alias", (related,), fix)
             owners.setdefault(alias, step)
     for name, step in scope.suspects.items():
         other = None if name in scope.below else _inherited(scope, name)

@@ -28,7 +28,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from stepwell.check.rule import Finding, Override, ViewScope
-from stepwell.source.diagnostic import Related, Severity
+from stepwell.source.diagnostic import Fix, Related, Severity
 
 ID: Final = "override-changes-nothing"
 SEVERITY: Final = Severity.WARNING
@@ -37,12 +37,14 @@ SEVERITY: Final = Severity.WARNING
 def check(scope: ViewScope) -> Iterator[Finding]:
     for override in scope.overrides:
         if override.base is not None and _is_the_same(override):
+            span = override.source.document.value_span(("name",))
             below = override.base.sources[0].document
             yield Finding(
                 f"override of `{override.name}` changes nothing",
-                override.source.document.value_span(("name",)),
+                span,
                 "delete the file, or set the fields that should differ",
                 (Related("overrides", below.value_span(("name",))),),
+                Fix("delete the file", "delete", span),
             )
 
 

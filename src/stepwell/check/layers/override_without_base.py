@@ -30,7 +30,7 @@ from typing import Final
 from stepwell.check.layers import override_changes_name
 from stepwell.check.rule import Finding, ViewScope
 from stepwell.source.diagnostic import Related, Severity
-from stepwell.source.spelling import closest, did_you_mean
+from stepwell.source.spelling import closest, did_you_mean, respelled
 
 ID: Final = "override-without-base"
 SEVERITY: Final = Severity.ERROR
@@ -52,4 +52,5 @@ def check(scope: ViewScope) -> Iterator[Finding]:
             continue
         near = closest(override.name, [*scope.below, *scope.above])
         help_text = did_you_mean(near) or f"put a new {noun} of the workspace in `local/`"
-        yield Finding(f"no {noun} `{override.name}` to override", span, help_text)
+        fix = respelled(span, override.name, [*scope.below, *scope.above])
+        yield Finding(f"no {noun} `{override.name}` to override", span, help_text, fix=fix)

@@ -32,7 +32,7 @@ from stepwell.check.rule import Finding, ViewScope
 from stepwell.model import StepDefinition
 from stepwell.model.layer import given_by
 from stepwell.source.diagnostic import Severity
-from stepwell.source.spelling import closest, did_you_mean
+from stepwell.source.spelling import closest, did_you_mean, respelled
 
 ID: Final = "unknown-replacement"
 SEVERITY: Final = Severity.WARNING
@@ -55,6 +55,8 @@ def check(scope: ViewScope) -> Iterator[Finding]:
                 f"`{step.name}` is replaced by itself", span, "name another step, or remove the line"
             )
         else:
-            near = closest(named, [name for name in (*scope.below, *scope.above) if name != step.name])
+            others = [name for name in (*scope.below, *scope.above) if name != step.name]
+            near = closest(named, others)
             help_text = did_you_mean(near) or "name a step of this view, or remove the line"
-            yield Finding(f"no step `{named}` to replace `{step.name}`", span, help_text)
+            fix = respelled(span, named, others)
+            yield Finding(f"no step `{named}` to replace `{step.name}`", span, help_text, fix=fix)

@@ -36,7 +36,7 @@ from typing import Final
 from stepwell.check.pipeline_scope import PipelineScope
 from stepwell.check.rule import Finding
 from stepwell.source.diagnostic import Severity, Span
-from stepwell.source.spelling import closest, did_you_mean
+from stepwell.source.spelling import closest, did_you_mean, respelled
 
 ID: Final = "dangling-reference"
 SEVERITY: Final = Severity.ERROR
@@ -66,4 +66,5 @@ def _finding(scope: PipelineScope, use: str, wanted: str, span: Span) -> Finding
         f"{use} `{wanted}`, but `{scope.pipeline.name}` has no step with this id",
         span,
         did_you_mean(near) or "add the step, or use the id of another",
+        fix=respelled(span, wanted, scope.nodes),
     )

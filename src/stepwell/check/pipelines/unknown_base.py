@@ -42,7 +42,7 @@ from typing import Final
 from stepwell.check.pipeline_scope import PipelineScope
 from stepwell.check.rule import Finding
 from stepwell.source.diagnostic import Severity
-from stepwell.source.spelling import closest, did_you_mean
+from stepwell.source.spelling import closest, did_you_mean, respelled
 
 ID: Final = "unknown-base"
 SEVERITY: Final = Severity.ERROR
@@ -60,9 +60,11 @@ def check(scope: PipelineScope) -> Iterator[Finding]:
             "extend another pipeline, or remove the line",
         )
         return
-    near = closest(missing.extends, (name for name in scope.linked.view.pipelines if name != missing.name))
+    others = [name for name in scope.linked.view.pipelines if name != missing.name]
+    near = closest(missing.extends, others)
     yield Finding(
         f"`{missing.name}` extends `{missing.extends}`, but {scope.view} has no such pipeline",
         span,
         did_you_mean(near) or "`stepwell pipeline list` shows all pipelines",
+        fix=respelled(span, missing.extends, others),
     )

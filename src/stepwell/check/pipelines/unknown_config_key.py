@@ -43,7 +43,7 @@ from stepwell.check.rule import Finding
 from stepwell.model import StepDefinition
 from stepwell.model.graph.job_settings import SETTINGS, configurable
 from stepwell.source.diagnostic import Severity
-from stepwell.source.spelling import closest, did_you_mean
+from stepwell.source.spelling import closest, did_you_mean, respelled
 
 ID: Final = "unknown-config-key"
 SEVERITY: Final = Severity.WARNING
@@ -59,10 +59,12 @@ def check(scope: PipelineScope) -> Iterator[Finding]:
             if key not in known and key not in SETTINGS:
                 near = closest(key, (*known, *SETTINGS))
                 keys = ", ".join(f"`{name}`" for name in known)
+                fix = respelled(scope.at(node, "config", key, key=True), key, (*known, *SETTINGS))
                 yield Finding(
                     f"`{step.name}` does not read the configuration `{key}`",
                     scope.at(node, "config", key),
                     did_you_mean(near) or f"it reads {keys}",
+                    fix=fix,
                 )
 
 

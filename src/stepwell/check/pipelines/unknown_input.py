@@ -39,7 +39,7 @@ from typing import Final
 from stepwell.check.pipeline_scope import PipelineScope, part_of
 from stepwell.check.rule import Finding
 from stepwell.source.diagnostic import Severity
-from stepwell.source.spelling import closest, did_you_mean
+from stepwell.source.spelling import closest, did_you_mean, respelled
 
 ID: Final = "unknown-input"
 SEVERITY: Final = Severity.ERROR
@@ -55,9 +55,11 @@ def check(scope: PipelineScope) -> Iterator[Finding]:
                 continue
             near = closest(name, known)
             listed = ", ".join(f"`{known_name}`" for known_name in known) or "none"
+            span = scope.at(node, "inputs", name, key=True)
             yield Finding(
                 f"step `{node.definition.name}` has no input `{name}`",
-                scope.at(node, "inputs", name, key=True),
+                span,
                 did_you_mean(near) or f"its inputs: {listed}",
                 scope.related("its interface is in", node.definition, "inputs"),
+                respelled(span, name, known),
             )

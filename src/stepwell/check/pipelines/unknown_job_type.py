@@ -34,7 +34,7 @@ from typing import Final
 from stepwell.check.pipeline_scope import PipelineScope
 from stepwell.check.rule import Finding
 from stepwell.source.diagnostic import Severity
-from stepwell.source.spelling import suggest
+from stepwell.source.spelling import respelled, suggest
 
 ID: Final = "unknown-job-type"
 SEVERITY: Final = Severity.ERROR
@@ -46,4 +46,6 @@ def check(scope: PipelineScope) -> Iterator[Finding]:
         if node.job_type is None or node.job_type in known:
             continue
         hint = suggest(node.job_type, known) or "add it to `[naming] job_type_suffixes`"
-        yield Finding(f"unknown job type `{node.job_type}`", scope.at(node, "step"), hint)
+        span = scope.at(node, "step")
+        fix = respelled(span, node.job_type, known)
+        yield Finding(f"unknown job type `{node.job_type}`", span, hint, fix=fix)

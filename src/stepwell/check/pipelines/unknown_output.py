@@ -46,7 +46,7 @@ from typing import Final
 from stepwell.check.pipeline_scope import PipelineScope, part_of
 from stepwell.check.rule import Finding
 from stepwell.source.diagnostic import Severity
-from stepwell.source.spelling import closest, did_you_mean
+from stepwell.source.spelling import closest, did_you_mean, respelled
 
 ID: Final = "unknown-output"
 SEVERITY: Final = Severity.ERROR
@@ -60,10 +60,12 @@ def check(scope: PipelineScope) -> Iterator[Finding]:
         every = (*known, *(alias for output in known.values() for alias in output.get("aliases", ())))
         listed = ", ".join(f"`{output}`" for output in known) or "none"
         hint = did_you_mean([f"{reference.node}.{output}" for output in closest(reference.output, every)])
+        span = scope.at(node, "inputs", name)
         yield Finding(
             f"`{upstream.id}` has no output `{reference.output}`: step `{upstream.definition.name}` does not "
             "declare it",
-            scope.at(node, "inputs", name),
+            span,
             hint or f"its outputs: {listed}",
             scope.related("its interface is in", upstream.definition, "outputs"),
+            respelled(span, reference.output, every, str(reference), f"{reference.node}.{{}}"),
         )

@@ -36,7 +36,7 @@ from stepwell.check.pipeline_scope import PipelineScope
 from stepwell.check.rule import Finding
 from stepwell.model.graph.node import parameters_in
 from stepwell.source.diagnostic import Severity
-from stepwell.source.spelling import closest, did_you_mean
+from stepwell.source.spelling import closest, did_you_mean, respelled
 
 ID: Final = "unknown-parameter"
 SEVERITY: Final = Severity.ERROR
@@ -50,8 +50,10 @@ def check(scope: PipelineScope) -> Iterator[Finding]:
         for pointer, name in used:
             if name not in known:
                 near = closest(name, known)
+                span = scope.at(node, *pointer)
                 yield Finding(
                     f"`{scope.pipeline.name}` has no parameter `{name}`",
-                    scope.at(node, *pointer),
+                    span,
                     did_you_mean(near) or "add it to `parameters`",
+                    fix=respelled(span, name, known, f"${{{name}}}", "${{{}}}"),
                 )

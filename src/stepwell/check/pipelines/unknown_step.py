@@ -34,7 +34,7 @@ from typing import Final
 from stepwell.check.pipeline_scope import PipelineScope
 from stepwell.check.rule import Finding
 from stepwell.source.diagnostic import Severity
-from stepwell.source.spelling import closest, did_you_mean
+from stepwell.source.spelling import closest, did_you_mean, respelled
 
 ID: Final = "unknown-step"
 SEVERITY: Final = Severity.ERROR
@@ -57,8 +57,10 @@ def check(scope: PipelineScope) -> Iterator[Finding]:
         view = scope.linked.view if node.workspace is None else views[node.workspace]
         near = closest(node.step, view)
         elsewhere = [workspace for workspace, other in views.items() if other.get(node.step) is not None]
+        span, fix = scope.at(node, "step"), None
         if elsewhere:
             hint = f"workspace {elsewhere[0]} defines it: `{elsewhere[0]}:{node.step}`"
         else:
             hint = did_you_mean(near) or "`stepwell list` shows all steps"
-        yield Finding(f"unknown step `{node.step}` in {view.title}", scope.at(node, "step"), hint)
+            fix = respelled(span, node.step, view)
+        yield Finding(f"unknown step `{node.step}` in {view.title}", span, hint, fix=fix)

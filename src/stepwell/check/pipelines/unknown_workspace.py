@@ -37,7 +37,7 @@ from typing import Final
 from stepwell.check.pipeline_scope import PipelineScope
 from stepwell.check.rule import Finding
 from stepwell.source.diagnostic import Severity
-from stepwell.source.spelling import closest, did_you_mean
+from stepwell.source.spelling import closest, did_you_mean, respelled
 
 ID: Final = "unknown-workspace"
 SEVERITY: Final = Severity.ERROR
@@ -55,4 +55,6 @@ def check(scope: PipelineScope) -> Iterator[Finding]:
             hint = f"valid job types: {', '.join(f'`{job_type}`' for job_type in among.job_types)}"
         else:
             hint = "`stepwell workspace list` shows all workspaces"
-        yield Finding(f"unknown workspace `{node.workspace}`", scope.at(node, "step"), hint)
+        span = scope.at(node, "step")
+        fix = respelled(span, node.workspace, among.views)
+        yield Finding(f"unknown workspace `{node.workspace}`", span, hint, fix=fix)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import date, datetime
 from queue import Empty, SimpleQueue
+from typing import NamedTuple, final
 
 import click
 
@@ -31,6 +32,7 @@ from stepwell.live.registry import Registry
 from stepwell.resolve.plugins import find_plugins
 from stepwell.source.diagnostic import Diagnostic, Severity, in_order
 from stepwell.source.spelling import suggest
+from stepwell.source.wording import counted
 from stepwell.version import __version__
 
 _EXAMPLE = """\b
@@ -41,6 +43,7 @@ Examples:
   stepwell check --references
   stepwell check --since main
   stepwell check --alignment
+  stepwell check --fix --dry-run
   stepwell check --select missing-field --max-findings 10
   stepwell check --all --workspace alice --report alice.html
   stepwell check --watch
@@ -104,6 +107,13 @@ _ON_A_TERMINAL = 50
     type=click.Path(dir_okay=False),
     help="With --all, also write the result to this file: HTML if it ends with .html, else JSON.",
 )
+@click.option("--fix", is_flag=True, help="Apply safe fixes first, and report what remains.")
+@click.option(
+    "--unsafe-fixes", is_flag=True, help="With --fix, also apply fixes that may change the meaning."
+)
+@click.option(
+    "--dry-run", is_flag=True, help="With --fix, print a unified diff of the fixes and write nothing."
+)
 @click.option("--watch", is_flag=True, help="Check again after every change of a file, until Ctrl-C.")
 @project_options
 def command(
@@ -119,6 +129,9 @@ def command(
     max_findings: int | None,
     everything: bool,
     report: str | None,
+    fix: bool,
+    unsafe_fixes: bool,
+    dry_run: bool,
     watch: bool,
     common: CommonOptions,
 ) -> int:
@@ -132,8 +145,16 @@ def command(
 
     With --all, the sections of `stepwell workspace check` are checked, and each has a line in the report.
 
-    Findings that --select and --ignore hide do not count for the exit code.
+    With --fix, findings with a safe fix are corrected in their files: misspelled names with one suggestion,
+    file names, unquoted text, repeated items, overrides that change nothing. Comments and layout remain. The
+    page of each rule (`explain-rule`) says whether it has a fix.
+
+    Findings that --select and --ignore hide do not count for the exit code and are not fixed.
     """
+    if (unsafe_fixes or dry_run) and not fix:
+        raise click.UsageError("--unsafe-fixes and --dry-run need --fix")
+    if fix and (everything or watch or since):
+        raise click.UsageError("--fix cannot be used with --all, --watch or --since")
     if report is not None and not everything:
         raise click.UsageError("--report needs --all")
     if everything:
@@ -171,9 +192,19 @@ def command(
             max_findings,
             start,
             common,
+            Fixing(fix, unsafe_fixes, dry_run),
         )
 
     return _again(once, common) if watch else once(began())
+
+
+@final
+class Fixing(NamedTuple):
+    """Whether and how findings are fixed."""
+
+    wanted: bool
+    unsafe: bool
+    dry_run: bool
 
 
 def _check(
@@ -188,10 +219,25 @@ def _check(
     limit: int,
     start: float,
     common: CommonOptions,
+    fixing: Fixing,
 ) -> int:
     """Check once, print the report and return the exit code."""
     registry = open_registry(common)
     view = view_of(registry, workspace)
+    select, ignore = selected
+    wanted = {way for path in paths for way in _in_project(registry.project.root, path)} if paths else None
+
+    def is_shown(finding: Diagnostic) -> bool:
+        return _is_selected(finding, select, ignore) and (
+            wanted is None or _concerns(registry.project.root, finding, wanted)
+        )
+
+    if fixing.wanted:
+        from stepwell.frontends.cli.edit import save_fixes
+
+        if save_fixes(registry, is_shown, common, unsafe=fixing.unsafe, dry_run=fixing.dry_run, form=form):
+            registry = open_registry(common)
+            view = view_of(registry, workspace)
     found = registry.diagnostics if not workspace else view.diagnostics
     if references is None:
         references = registry.project.settings.references is not None
@@ -209,14 +255,11 @@ def _check(
         (found, older), title = _part_by_age(
             registry, found, view.workspace, since, common, references=references
         )
-    if paths:
-        root = registry.project.root
-        wanted = {way for path in paths for way in _in_project(root, path)}
-        found = tuple(diagnostic for diagnostic in found if _concerns(root, diagnostic, wanted))
-        older = tuple(diagnostic for diagnostic in older if _concerns(root, diagnostic, wanted))
-    select, ignore = selected
-    found = tuple(finding for finding in found if _is_selected(finding, select, ignore))
-    older = tuple(finding for finding in older if _is_selected(finding, select, ignore))
+    found, older = tuple(filter(is_shown, found)), tuple(filter(is_shown, older))
+    if form in ("json", "sarif", "github") and any(finding.fix is not None for finding in found):
+        from stepwell.write.edit.fixes import with_edits
+
+        found = with_edits(registry.project, found)
     report = Report(
         diagnostics=displayed(found, registry.project.root, form),
         files=registry.files,
@@ -230,6 +273,9 @@ def _check(
         sys.stdout.writelines(
             RENDERERS[form](report, color=color_wanted(), rules=_pages() if form == "sarif" else {})
         )
+    fixable = sum(finding.fix is not None and finding.fix.is_safe for finding in found)
+    if fixable and form == "text" and sys.stdout.isatty() and not common.quiet:
+        sys.stdout.write(f"{counted(fixable, 'finding')} can be fixed with `stepwell check --fix`.\n")
     if older and not common.quiet:
         sys.stdout.flush()  # keep the order of the two streams
         click.echo(_left_out(len(older), title), err=form != "text")

@@ -30,9 +30,10 @@ from stepwell.live.registry import Registry
 from stepwell.model import StepDefinition
 from stepwell.resolve.plugins import find_plugins
 from stepwell.resolve.view import View
-from stepwell.source.diagnostic import Severity
+from stepwell.source.diagnostic import Diagnostic, Severity
 from stepwell.source.document import thaw
 from stepwell.source.escape_control import visible
+from stepwell.source.wording import counted
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -108,6 +109,38 @@ def finish(
             word = "deleted" if content is None else "wrote" if before is None else "edited"
             sys.stdout.write(f"{word} {visible(displayed_path(root, path))}\n")
     return int(refused)
+
+
+def save_fixes(
+    registry: Registry,
+    is_shown: Callable[[Diagnostic], bool],
+    common: CommonOptions,
+    *,
+    unsafe: bool,
+    dry_run: bool,
+    form: str,
+) -> bool:
+    """Apply the fixes of findings, and report them; with ``dry_run``, print their diff.
+
+    Returns:
+       Whether files were written.
+    """
+    from stepwell.write.edit.fixes import fix_all
+
+    found = tuple(filter(is_shown, registry.diagnostics))
+    today = date.today()  # noqa: DTZ011 - the user's local date
+    files, fixed = fix_all(registry.project, found, today, find_plugins, is_shown, unsafe=unsafe)
+    if not fixed:
+        return False
+    is_text = form == "text"
+    if dry_run:
+        sys.stdout.writelines(map(_colored, files.diff())) if is_text else None
+        return False
+    _save(files)
+    if not common.quiet:
+        counted_files = counted(len(files.files), "file")
+        click.echo(f"Fixed {counted(len(fixed), 'finding')} in {counted_files}.", err=not is_text)
+    return True
 
 
 def _save(files: Any) -> None:

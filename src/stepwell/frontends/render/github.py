@@ -50,4 +50,6 @@ def _text(found: Diagnostic) -> str:
         f"{visible(other.message)} {visible(other.span.path)}:{other.span.line}:{other.span.column}"
         for other in found.related
     )
+    if found.fix is not None:
+        lines.append(f"fix: {visible(found.fix.message)}")
     return "\n".join(lines)

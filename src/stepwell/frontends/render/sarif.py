@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from stepwell.source.diagnostic import Diagnostic, Severity, Span
+from stepwell.source.diagnostic import Diagnostic, Fix, Severity, Span
 from stepwell.source.escape_control import well_formed
 
 if TYPE_CHECKING:
@@ -76,12 +76,30 @@ def _result(found: Diagnostic, rule_index: int, seen: Counter[str]) -> dict[str,
             {"id": number, **_location(other.span), "message": _message(other.message)}
             for number, other in enumerate(found.related, start=1)
         ]
+    if found.fix is not None and found.fix.edits:
+        result["fixes"] = [_fix(found.fix)]
     content = _content(found)
     result["partialFingerprints"] = {
         "stepwell/v1": sha256(f"{content}\0{seen[content]}".encode()).hexdigest(),
     }
     seen[content] += 1
     return result
+
+
+def _fix(fix: Fix) -> dict[str, Any]:
+    path = fix.edits[0].span.path
+    return {
+        "description": _message(fix.message),
+        "artifactChanges": [
+            {
+                "artifactLocation": {"uri": _uri(path), "uriBaseId": _ROOT},
+                "replacements": [
+                    {"deletedRegion": _region(edit.span), "insertedContent": {"text": well_formed(edit.text)}}
+                    for edit in fix.edits
+                ],
+            }
+        ],
+    }
 
 
 def _content(found: Diagnostic) -> str:
@@ -97,13 +115,17 @@ def _location(span: Span) -> dict[str, Any]:
     return {
         "physicalLocation": {
             "artifactLocation": {"uri": _uri(span.path), "uriBaseId": _ROOT},
-            "region": {
-                "startLine": span.line,
-                "startColumn": span.column,
-                "endLine": span.end_line,
-                "endColumn": span.end_column,
-            },
+            "region": _region(span),
         }
+    }
+
+
+def _region(span: Span) -> dict[str, int]:
+    return {
+        "startLine": span.line,
+        "startColumn": span.column,
+        "endLine": span.end_line,
+        "endColumn": span.end_column,
     }
 
 

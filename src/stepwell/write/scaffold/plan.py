@@ -22,6 +22,7 @@ from stepwell.source.tree import Staged
 
 __all__ = [
     "ScaffoldPlan",
+    "findings_with",
     "plan",
     "values_for",
 ]
@@ -61,11 +62,7 @@ def plan(
        files: content of new and changed files by path; ``None`` for deleted files.
        workspace: also check its isolation and references; ``None`` for none.
     """
-    tree = Staged(project.tree, files)
-    has_new_configuration = project.config is not None and project.config.path in files
-    staged = (read_project(project.root, tree) if has_new_configuration else None) or replace(
-        project, tree=tree
-    )
+    staged = _staged(project, files)
     loaded = load(staged, today, plugins=plugins)
     found = list(loaded.diagnostics)
     old = list(before)
@@ -83,6 +80,21 @@ def plan(
             old += check_references(project, loaded.snapshot, index, None)
     known = {_same(item) for item in old}
     return ScaffoldPlan(files, loaded.snapshot, in_order(item for item in found if _same(item) not in known))
+
+
+def findings_with(
+    project: Project, files: Mapping[str, bytes | None], today: date, plugins: FindPlugins
+) -> tuple[Diagnostic, ...]:
+    """Return all findings of a project with planned files."""
+    return load(_staged(project, files), today, plugins=plugins).diagnostics
+
+
+def _staged(project: Project, files: Mapping[str, bytes | None]) -> Project:
+    """Return the project with planned files, which may include its configuration."""
+    tree = Staged(project.tree, files)
+    if project.config is not None and project.config.path in files:
+        return read_project(project.root, tree) or replace(project, tree=tree)
+    return replace(project, tree=tree)
 
 
 def _same(finding: Diagnostic) -> tuple[str, str, str]:

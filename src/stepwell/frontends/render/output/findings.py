@@ -13,7 +13,7 @@ from stepwell.frontends.render.output.record import (
     doc,
     one_of,
 )
-from stepwell.source.diagnostic import Diagnostic, Severity, Span
+from stepwell.source.diagnostic import Diagnostic, Fix, Severity, Span
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -65,6 +65,23 @@ class RelatedPlace(OutputPart, frozen=True, kw_only=True):
     span: Annotated[TextSpan, doc("Place.")]
 
 
+class ReportedEdit(OutputPart, frozen=True, kw_only=True):
+    """Replacement of a stretch of one file."""
+
+    span: Annotated[TextSpan, doc("Replaced stretch.")]
+    text: Annotated[str, doc("New text.", "builder_step_name")]
+
+
+class ReportedFix(OutputPart, frozen=True, kw_only=True):
+    """Change that resolves a finding; `stepwell check --fix` makes it."""
+
+    message: Annotated[str, doc("Change.", "replace `bulider_step_name` by `builder_step_name`")]
+    safe: Annotated[bool, doc("Whether `--fix` makes it; otherwise only `--unsafe-fixes`.", True)]
+    edits: Annotated[tuple[ReportedEdit, ...], doc("Text edits; empty if the file is moved or deleted.")]
+    moved_to: Annotated[str | None, doc("New path of the file; null if it is not moved.", None)]
+    deleted: Annotated[bool, doc("Whether the file is deleted.", False)]
+
+
 class ReportedFinding(OutputPart, frozen=True, kw_only=True):
     """Finding about a file."""
 
@@ -76,6 +93,7 @@ class ReportedFinding(OutputPart, frozen=True, kw_only=True):
     span: Annotated[TextSpan | None, doc("Location; null if no file is concerned.")]
     help: Annotated[str | None, doc("How to fix it; null without a suggestion.", None)]
     related: Annotated[tuple[RelatedPlace, ...], doc("Related locations.")]
+    fix: Annotated[ReportedFix | None, doc("Change that resolves the finding; null if there is none.")]
 
 
 class CheckOutput(OutputRecord, frozen=True, kw_only=True):
@@ -172,6 +190,17 @@ def finding(found: Diagnostic) -> ReportedFinding:
         related=tuple(
             RelatedPlace(message=other.message, span=required_span(other.span)) for other in found.related
         ),
+        fix=None if found.fix is None else _fix(found.fix),
+    )
+
+
+def _fix(fix: Fix) -> ReportedFix:
+    return ReportedFix(
+        message=fix.message,
+        safe=fix.is_safe,
+        edits=tuple(ReportedEdit(span=required_span(edit.span), text=edit.text) for edit in fix.edits),
+        moved_to=fix.text if fix.action == "move" else None,
+        deleted=fix.action == "delete",
     )
 
 
