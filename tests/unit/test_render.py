@@ -356,6 +356,7 @@ def test_json_contains_every_part_of_a_finding() -> None:
                         },
                     }
                 ],
+                "fix": None,
             }
         ],
     }  # fmt: skip
