@@ -56,8 +56,8 @@ GROUPS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = MappingProxyType(
             "import": ("import_registry", "Import an old registry and verify that nothing is lost."),
             "merge-driver": ("merge_driver", "Merge generated files for git."),
             "doctor": ("doctor", "Report the project's health and suggest fixes."),
-            "schema": ("schema", "Print the JSON Schema of a kind, or list the kinds."),
-            "explain-rule": ("explain_rule", "Explain a rule, or list the rules."),
+            "schema": ("help:schema", "Print the JSON Schema of a kind, or list the kinds."),
+            "explain-rule": ("help:explain_rule", "Explain a rule, or list the rules."),
             "help": ("help", "Show the help of a command."),
         },
     }

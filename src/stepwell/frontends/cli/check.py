@@ -147,7 +147,7 @@ def command(
 
     With --fix, findings with a safe fix are corrected in their files: misspelled names with one suggestion,
     file names, unquoted text, repeated items, overrides that change nothing. Comments and layout remain. The
-    page of each rule (`explain-rule`) says whether it has a fix.
+    page of each rule (`explain-rule`) states whether it has a fix.
 
     Findings that --select and --ignore hide do not count for the exit code and are not fixed.
     """

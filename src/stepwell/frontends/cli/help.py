@@ -1,11 +1,13 @@
-"""``stepwell help``: the help of a command, and version details."""
+"""``stepwell help``, ``schema`` and ``explain-rule``: help, schemas, rules and version details."""
 
 from __future__ import annotations
+
+import sys
 
 import click
 from click.shell_completion import CompletionItem
 
-__all__ = ["command", "details"]
+__all__ = ["command", "details", "explain_rule", "schema"]
 
 _EXAMPLE = """\b
 Examples:
@@ -58,6 +60,59 @@ def _find(context: click.Context, names: tuple[str, ...]) -> click.Context:
         if found is not None:
             context = click.Context(found, context, info_name=name)
     return context
+
+
+_SCHEMA_EXAMPLE = """\b
+Examples:
+  stepwell schema
+  stepwell schema step > step.schema.json
+"""
+
+
+@click.command("schema", epilog=_SCHEMA_EXAMPLE)
+@click.argument("kind", required=False)
+def schema(kind: str | None) -> int:
+    """Print the JSON Schema of a kind, or list the kinds."""
+    from stepwell.model.schema import schema_names, schema_text
+    from stepwell.source.spelling import suggest
+
+    names = schema_names()
+    if kind is None:
+        for name in names:
+            click.echo(name)
+        return 0
+    if kind not in names:
+        hint = suggest(kind, names) or "run `stepwell schema` for a list"
+        raise click.UsageError(f"unknown schema `{kind}` ({hint})")
+    sys.stdout.write(schema_text(kind))  # ASCII if stdout is not UTF-8
+    return 0
+
+
+_RULE_EXAMPLE = """\b
+Examples:
+  stepwell explain-rule
+  stepwell explain-rule shadows-core
+"""
+
+
+@click.command("explain-rule", epilog=_RULE_EXAMPLE, short_help="Explain a rule, or list the rules.")
+@click.argument("rule_id", metavar="[ID]", required=False)
+def explain_rule(rule_id: str | None) -> int:
+    """Explain a rule and how to fix its findings, or list all rules."""
+    from stepwell.check.catalog import FIXED_PAGES, RULES, page_of, severity_of
+    from stepwell.source.spelling import suggest
+
+    if rule_id is None:
+        for item in sorted((*RULES, *FIXED_PAGES)):
+            click.echo(f"{item:<26} {severity_of(item).value:<8} {str(page_of(item)).partition(chr(10))[0]}")
+        return 0
+    page = page_of(rule_id)
+    if page is None:
+        hint = suggest(rule_id, (*RULES, *FIXED_PAGES)) or "run `stepwell explain-rule` for a list"
+        raise click.UsageError(f"unknown rule `{rule_id}` ({hint})")
+    words = "by default" if rule_id in RULES else "always"
+    click.echo(f"{rule_id} ({words} {severity_of(rule_id).value})\n\n{page}")
+    return 0
 
 
 _WITHOUT_LIBYAML = "PyYAML's own parser (this PyYAML was built without libyaml, so reading is slower)"
