@@ -31,6 +31,7 @@ KINDS = {
     "variables",
     "source",
     "file",
+    "input",
     "name",
     "data",
 }

@@ -81,7 +81,7 @@ def _options(function: F) -> Callable[..., Any]:
             "inputs",
             metavar="NAME=PATH",
             multiple=True,
-            help="File or folder for an input (repeatable).  [default: the data manifest]",
+            help="File, folder or URL for an input (repeatable).  [default: the data manifest]",
         ),
         workspace_option("Use the view of this workspace (default: core)."),
         click.argument("name", metavar="NAME[:JOB_TYPE]", shell_complete=complete_step),
@@ -142,6 +142,7 @@ def _run(
     from stepwell.frontends.render.output.runs import pipeline_run_output
     from stepwell.frontends.render.run import run_lines
     from stepwell.run.pipelines import RunDatabase
+    from stepwell.run.pipelines.remote import is_url, location
 
     registry, view = open_view(common, workspace)
     root = registry.project.root
@@ -150,10 +151,10 @@ def _run(
     interface = definition.interface or {}
     config = _pairs("--set", settings, (*configurable(interface), "job_type"), definition.name)
     files = _pairs("--input", inputs, tuple(interface.get("inputs") or ()), definition.name)
-    for path in files.values():
-        if not os.path.lexists(path):
-            raise click.UsageError(f"no such file or folder: `{path}`")
-    parameters = {given: os.path.abspath(path) for given, path in files.items()}
+    parameters = {given: location(path, os.getcwd()) for given, path in files.items()}
+    for given, path in parameters.items():
+        if not is_url(path) and not os.path.lexists(path):
+            raise click.UsageError(f"no such file or folder: `{files[given]}`")
     node = Node(
         "step",
         definition.name,

@@ -10,6 +10,8 @@ import os
 import shutil
 import stat
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any, Final, final
 
@@ -22,6 +24,7 @@ __all__ = [
     "check_content",
     "check_kinds",
     "digest_of",
+    "has_parquet",
     "hold",
     "place_of",
     "walk",
@@ -163,7 +166,8 @@ def _of_file(path: str) -> bytes:
 def check_content(path: str, content: Mapping[str, Any]) -> str:
     """Return the first problem of the files at a path, without a full stop; empty if they are valid.
 
-    Files with the suffix ``.csv``, ``.json`` or ``.jsonl`` are always parsed, to detect truncated files.
+    Files with the suffix ``.csv``, ``.json``, ``.jsonl`` or, if pyarrow is installed, ``.parquet`` are always
+    parsed, to detect truncated files.
 
     Args:
         content: ``files``, ``format``, ``columns``, ``min_rows`` and ``schema`` of the interface.
@@ -183,6 +187,8 @@ def check_content(path: str, content: Mapping[str, Any]) -> str:
         check = FORMATS.get(file_format or "")
         if check is None:
             continue
+        if check is _parquet and not has_parquet():
+            return ""  # reported by the plan
         fault, count = check(place, content if is_wanted else MappingProxyType({}))
         if fault:
             return f"{name or os.path.basename(path)}{fault}"
@@ -259,6 +265,37 @@ def _json_lines(path: str, content: Mapping[str, Any]) -> tuple[str, int]:
     return "", rows
 
 
+@cache
+def has_parquet() -> bool:
+    """Return whether Parquet files can be read and written."""
+    return find_spec("pyarrow") is not None
+
+
+def _parquet(path: str, content: Mapping[str, Any]) -> tuple[str, int]:
+    import pyarrow
+    from pyarrow import parquet, types
+
+    is_of_type: Mapping[str, Callable[[Any], bool]] = {
+        "number": lambda kind: types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind),
+        "integer": types.is_integer,
+        "boolean": lambda kind: types.is_boolean(kind) or types.is_integer(kind),
+    }
+    rows = 0
+    try:
+        with parquet.ParquetFile(path) as file:
+            fields = {field.name: field.type for field in file.schema_arrow}
+            for name, kind in (content.get("columns") or {}).items():
+                if name not in fields:
+                    return f": missing column `{name}`: columns are {', '.join(fields)[:200]}", 0
+                if kind in is_of_type and not is_of_type[kind](fields[name]):
+                    return f": `{name}` is not {_NOUN[kind]}: its type is {fields[name]}", 0
+            for batch in file.iter_batches():
+                rows += batch.num_rows
+    except (pyarrow.ArrowException, OSError) as error:
+        return f": invalid Parquet: {str(error).partition(chr(10))[0][:200]}", rows
+    return "", rows
+
+
 def _text(path: str, _: Mapping[str, Any]) -> tuple[str, int]:
     rows = 0
     with open(path, encoding="utf-8") as file:
@@ -303,11 +340,11 @@ def _is_integer(text: str) -> bool:
 
 
 FORMATS: Final[Mapping[str, Callable[[str, Mapping[str, Any]], tuple[str, int]]]] = MappingProxyType(
-    {"csv": _csv, "json": _json, "jsonl": _json_lines, "text": _text}
+    {"csv": _csv, "json": _json, "jsonl": _json_lines, "parquet": _parquet, "text": _text}
 )
 """Check of each format: returns the problem, as a suffix of the file name, and the number of rows."""
 
-ENDINGS: Final = MappingProxyType({"csv": ".csv", "json": ".json", "jsonl": ".jsonl"})
+ENDINGS: Final = MappingProxyType({"csv": ".csv", "json": ".json", "jsonl": ".jsonl", "parquet": ".parquet"})
 _FORMAT_OF: Final = {ending: form for form, ending in ENDINGS.items()}
 _IS_OF_TYPE: Final[Mapping[str, Callable[[str], bool]]] = MappingProxyType(
     {

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, Final, final
 
 from stepwell.model import schema, schema_errors
+from stepwell.run.pipelines.remote import is_url, location
 from stepwell.source.diagnostic import Checked, Diagnostic, Severity, Span
 from stepwell.source.document import Document
 from stepwell.source.read import read
@@ -29,10 +30,12 @@ class Manifest:
     def __init__(self, root: str, document: Document | None = None) -> None:
         self._root = root
         self._document = document
-        self._steps: Mapping[str, Mapping[str, str]] = {} if document is None else document.data["steps"]
+        data: Mapping[str, Any] = {} if document is None else document.data
+        self._steps: Mapping[str, Mapping[str, str]] = data.get("steps", {})
+        self._outputs: Mapping[str, Mapping[str, str]] = data.get("outputs", {})
 
     def source(self, names: Iterable[str], name: str) -> tuple[str, Span] | None:
-        """Return the absolute path for an input, and the location of the entry.
+        """Return the absolute path or URL for an input, and the location of the entry.
 
         Args:
             names: names of the step, most specific first.
@@ -40,8 +43,21 @@ class Manifest:
         step = self.entry(names, name)
         if step is None or self._document is None:
             return None
-        path = os.path.join(self._root, self._steps[step][name])
+        path = location(self._steps[step][name], self._root)
         return path, self._document.value_span(("steps", step, name))
+
+    @property
+    def has_targets(self) -> bool:
+        """Return whether the manifest lists targets of outputs."""
+        return bool(self._outputs)
+
+    def target(self, names: Iterable[str], name: str) -> tuple[str, Span] | None:
+        """Return the absolute path or URL to copy an output to, and the location of the entry."""
+        step = next((step for step in names if name in self._outputs.get(step, {})), None)
+        if step is None or self._document is None:
+            return None
+        path = location(self._outputs[step][name], self._root)
+        return path, self._document.value_span(("outputs", step, name))
 
     def entry(self, names: Iterable[str], name: str) -> str | None:
         """Return the entry for an input, if any: the first of ``names`` that lists it."""
@@ -87,13 +103,44 @@ class Manifest:
                         document.key_span(("steps", step, name)),
                         "every step with this input gets it from another step or a more specific entry",
                     )
-                elif not os.path.lexists(os.path.join(self._root, path)):
+                elif not is_url(place := location(path, self._root)) and not os.path.lexists(place):
                     yield Diagnostic(
                         "missing-data",
                         Severity.ERROR,
                         f"`{path}` does not exist",
                         document.value_span(("steps", step, name)),
                         "paths are relative to the folder of this file",
+                    )
+
+    def check_outputs(self, known: Mapping[str, Collection[str]]) -> Iterator[Diagnostic]:
+        """Report unknown steps and outputs among the targets.
+
+        Args:
+            known: outputs of each step by name or alias.
+        """
+        document = self._document
+        if document is None:
+            return
+        for step, outputs in self._outputs.items():
+            pointer = ("outputs", step)
+            if step not in known:
+                yield Diagnostic(
+                    "missing-data",
+                    Severity.WARNING,
+                    f"unknown step `{step}`",
+                    document.key_span(pointer),
+                    did_you_mean(closest(step, known)) or None,
+                )
+                continue
+            for name in outputs:
+                if name not in known[step]:
+                    hint = did_you_mean(closest(name, known[step]))
+                    yield Diagnostic(
+                        "missing-data",
+                        Severity.ERROR,
+                        f"`{step}` has no output `{name}`",
+                        document.key_span((*pointer, name)),
+                        hint or f"available outputs: {', '.join(known[step]) or 'none'}",
                     )
 
 

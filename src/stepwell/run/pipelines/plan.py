@@ -7,7 +7,7 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, final
@@ -17,7 +17,9 @@ from stepwell.model import StepDefinition
 from stepwell.model.graph import Node, OutputOf, Pipeline
 from stepwell.model.graph.job_settings import arguments_of, environment_of, missing_settings, resources_of
 from stepwell.resolve.view import View
+from stepwell.run.pipelines.artifacts import has_parquet
 from stepwell.run.pipelines.data_manifest import Manifest
+from stepwell.run.pipelines.remote import is_url, location, unusable
 from stepwell.run.pipelines.scripts import Script, Scripts
 from stepwell.run.pipelines.task import Port
 from stepwell.source.diagnostic import Checked, Diagnostic, Related, Severity, Span
@@ -57,6 +59,7 @@ class PlannedStep:
         code: digest of the script and its local imports.
         compiled: result of ``Scripts.compiled``.
         resources: required free resources of the engine.
+        targets: output to the path or URL that it is copied to.
     """
 
     node: Node
@@ -71,6 +74,7 @@ class PlannedStep:
     inputs: tuple[Feed, ...]
     outputs: tuple[Port, ...]
     resources: tuple[tuple[str, float], ...]
+    targets: Mapping[str, str]
 
     def cache_key(self, inputs: Mapping[str, str]) -> str:
         """Return the cache key: equal keys mean equal outputs of a deterministic step.
@@ -255,7 +259,9 @@ class _Planning:
             Port(name, _path(declared.get("path")), content=_content(declared))
             for name, declared in (interface.get("outputs") or _NOTHING).items()
         )
-        if len(self._problems) > before:
+        targets = {port.name: self._target(node, port.name) for port in outputs}
+        self._check_formats(node, (*(feed.port for feed in feeds), *outputs))
+        if any(problem.severity is Severity.ERROR for problem in self._problems[before:]):
             return None
         return PlannedStep(
             node,
@@ -270,7 +276,27 @@ class _Planning:
             feeds,
             outputs,
             resources_of(interface),
+            MappingProxyType({name: target for name, target in targets.items() if target}),
         )
+
+    def _target(self, node: Node, name: str) -> str:
+        """Return the path or URL to copy an output to; empty for none."""
+        target = self._manifest.target(manifest_names(self._pipeline, node), name)
+        if target is None:
+            return ""
+        fault = unusable(target[0], writes=True) if is_url(target[0]) else None
+        if fault is not None:
+            self._report_at(target[1], f"output `{node.id}.{name}`: {fault[0]}", fault[1])
+        return target[0]
+
+    def _check_formats(self, node: Node, ports: Iterable[Port]) -> None:
+        for port in ports:
+            if '"format": "parquet"' in port.content and not has_parquet():
+                message = f"the format of `{node.id}.{port.name}` is not checked: Parquet needs `pyarrow`"
+                hint = "install it: `python -m pip install 'stepwell[data]'`"
+                self._problems.append(
+                    Diagnostic("missing-package", Severity.WARNING, message, node.place, hint)
+                )
 
     def _feeds(self, node: Node, definition: StepDefinition, interface: Mapping[str, Any]) -> Iterator[Feed]:
         inputs: Mapping[str, Mapping[str, Any]] = interface.get("inputs") or _NOTHING
@@ -290,7 +316,10 @@ class _Planning:
                 continue
             source = self._source(node, name)
             if source is not None:
-                if os.path.lexists(source[0]):
+                rejection = unusable(source[0]) if is_url(source[0]) else None
+                if rejection is not None:
+                    self._report_at(source[1], f"input `{node.id}.{name}`: {rejection[0]}", rejection[1])
+                elif is_url(source[0]) or os.path.lexists(source[0]):
                     yield Feed(_with_source(port, source[0]), None, kind)
                 else:
                     self._report_at(source[1], f"input `{node.id}.{name}`: `{source[0]}` does not exist")
@@ -333,9 +362,12 @@ class _Planning:
             return source
         parameter = node.given[name]
         value = self._value(parameter)
-        if not isinstance(value, str) or "://" in value:
+        if not isinstance(value, str):
             return None
-        return os.path.join(self._registry.project.root, value), node.where("inputs", name)
+        path = location(value, self._registry.project.root)
+        if is_url(path) and self._make_up:
+            return None  # synthetic data needs no connection
+        return path, node.where("inputs", name)
 
     def _value(self, parameter: str) -> Any:
         return self._parameters.get(parameter, self._pipeline.parameters.get(parameter))

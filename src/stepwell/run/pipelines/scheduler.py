@@ -13,8 +13,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, final
 from urllib.parse import quote
 
-from stepwell.run.pipelines.artifacts import Unholdable, digest_of, place_of
+from stepwell.run.pipelines.artifacts import Unholdable, digest_of, hold, place_of
 from stepwell.run.pipelines.plan import Feed, PlannedStep, RunPlan, stated_at
+from stepwell.run.pipelines.remote import RemoteFault, fetch, is_url, publish
 from stepwell.run.pipelines.run_database import RunDatabase
 from stepwell.run.pipelines.run_record import RunRecord, StepRecord
 from stepwell.run.pipelines.selection import Options, StepSelection, chosen
@@ -170,14 +171,17 @@ class _Scheduler:
             return
         try:
             ports = tuple(self._with_source(step, feed) for feed in step.inputs)
-        except (OSError, Unholdable) as error:
+        except (OSError, Unholdable, ModuleNotFoundError) as error:
             self._end(node, StepState.FAILED, fault=f"cannot read inputs: {error}", kind="input")
             return
         inputs = {port.name: port.digest for port in ports if port.digest}
         key = step.cache_key(inputs)
         outputs, state = self._reusable(node, key)
         if outputs is not None:
-            self._end(node, state, key=key, inputs=inputs, outputs=outputs)
+            fault = self._publish(node, outputs)
+            kind = "output" if fault else ""
+            state = StepState.FAILED if fault else state
+            self._end(node, state, key=key, inputs=inputs, outputs=outputs, fault=fault, kind=kind)
             return
         if node not in self._chosen:
             fault = "not selected, and no earlier run produced its current outputs"
@@ -216,10 +220,37 @@ class _Scheduler:
 
             folder = os.path.join(self._folder, "made-up", quote(step.node.id, safe=""))
             port = replace(port, source=make_up(folder, port, feed.kind))
+        if is_url(port.source):
+            return self._fetched(port)
         digest = self._digests.get(port.source)
         if digest is None:
             digest = self._digests[port.source] = digest_of(port.source)[0]
         return replace(port, digest=digest)
+
+    def _fetched(self, port: Port) -> Port:
+        """Return an input whose source is a copy of the file or folder behind its URL."""
+        digest = self._digests.get(port.source)
+        if digest is None:
+            folder = os.path.join(self._folder, "remote", quote(port.source, safe="")[-100:])
+            path = fetch(port.source, folder)
+            kept = path if os.path.isdir(path) else folder  # a stored file loses its name
+            artifact = hold(self._record.objects, port.name, kept, move=True)
+            digest = self._digests[port.source] = artifact.digest
+        return replace(port, source=place_of(self._record.objects, digest), digest=digest)
+
+    def _publish(self, node: str, outputs: tuple[Artifact, ...]) -> str:
+        """Copy the outputs to their targets; return the fault, if any."""
+        step = self._plan.steps[node]
+        names = {port.name: os.path.basename(port.path) for port in step.outputs}
+        for artifact in outputs:
+            target = step.targets.get(artifact.name)
+            if target:
+                place = place_of(self._record.objects, artifact.digest)
+                try:
+                    publish(place, target, names.get(artifact.name, artifact.name))
+                except RemoteFault as error:
+                    return f"cannot copy output `{artifact.name}`: {error}"
+        return ""
 
     def _task(self, step: PlannedStep, key: str, ports: tuple[Port, ...]) -> Task:
         return Task(
@@ -260,6 +291,10 @@ class _Scheduler:
             failed, losses = submission.failed + (not lost), submission.lost + lost
             self._submit(_Submission(task, submission.inputs, failed, losses), session)
             return
+        if outcome.state is StepState.DONE:
+            fault = self._publish(submission.task.node, outcome.outputs)
+            if fault:
+                outcome = replace(outcome, state=StepState.FAILED, fault=fault, kind="output")
         self._settle(submission, outcome, outcome.state)
         self._release(submission.task.node)
 

@@ -9,6 +9,7 @@ import random
 from collections.abc import Mapping
 from typing import Any, Final
 
+from stepwell.run.pipelines.artifacts import ENDINGS, has_parquet
 from stepwell.run.pipelines.sandbox import is_file_path
 from stepwell.run.pipelines.task import Port
 
@@ -17,6 +18,7 @@ __all__ = ["make_up"]
 _ROWS: Final = 50
 _COLUMNS: Final = {"id": "integer", "x1": "number", "x2": "number", "label": "boolean"}
 """Columns of a table whose columns are not declared."""
+_FORMAT_OF: Final = {ending: form for form, ending in ENDINGS.items()}
 _TABLES: Final = ("data", "table", "csv", "processing", "training", "predictions")
 
 
@@ -32,7 +34,7 @@ def make_up(folder: str, port: Port, kind: str) -> str:
     chance = random.Random(f"{port.name} {port.path}")  # noqa: S311 - deterministic synthetic data
     content: Mapping[str, Any] = json.loads(port.content or "{}")
     ending = os.path.splitext(port.path)[1] if is_file_path(port.path) else ""
-    form = content.get("format") or {".csv": "csv", ".json": "json", ".jsonl": "jsonl"}.get(ending, "")
+    form = content.get("format") or _FORMAT_OF.get(ending, "")
     if not form and not ending:
         form = "csv" if any(word in kind.lower() for word in _TABLES) else ""
         form = "json" if "hyperparameter" in kind.lower() else form
@@ -50,7 +52,7 @@ def _name(content: Mapping[str, Any], form: str) -> str:
     if wanted and not set("*?[]") & set(wanted):
         return wanted
     ending = os.path.splitext(wanted)[1] if wanted else ""
-    return f"made_up{ending or {'csv': '.csv', 'json': '.json', 'jsonl': '.jsonl'}.get(form, '.txt')}"
+    return f"made_up{ending or ENDINGS.get(form, '.txt')}"
 
 
 def _csv(path: str, content: Mapping[str, Any], chance: random.Random) -> None:
@@ -73,12 +75,24 @@ def _json_lines(path: str, content: Mapping[str, Any], chance: random.Random) ->
             file.write(json.dumps(_fields(content, number, chance)) + "\n")
 
 
+def _parquet(path: str, content: Mapping[str, Any], chance: random.Random) -> None:
+    if not has_parquet():
+        raise ModuleNotFoundError("synthetic Parquet needs `pyarrow`: pip install 'stepwell[data]'")
+    import pyarrow
+    from pyarrow import parquet
+
+    columns = content.get("columns") or _COLUMNS
+    rows = max(_ROWS, content.get("min_rows", 0))
+    table = {name: [_value(kind, number, chance) for number in range(rows)] for name, kind in columns.items()}
+    parquet.write_table(pyarrow.table(table), path)
+
+
 def _text(path: str, content: Mapping[str, Any], _: random.Random) -> None:
     with open(path, "w", encoding="utf-8") as file:
         file.write("synthetic data by stepwell\n" * max(1, content.get("min_rows", 1)))
 
 
-_WRITE: Final = {"csv": _csv, "json": _json, "jsonl": _json_lines}
+_WRITE: Final = {"csv": _csv, "json": _json, "jsonl": _json_lines, "parquet": _parquet}
 
 
 def _fields(content: Mapping[str, Any], number: int, chance: random.Random) -> Any:

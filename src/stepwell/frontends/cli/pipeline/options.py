@@ -32,6 +32,7 @@ from stepwell.source.escape_control import visible
 from stepwell.source.spelling import closest, did_you_mean
 
 if TYPE_CHECKING:
+    from stepwell.model import StepDefinition
     from stepwell.model.graph import Pipeline
     from stepwell.run.pipelines import Manifest, RunDatabase, RunPlan, RunRecord, StepState
 
@@ -270,7 +271,8 @@ def manifest_of(registry: Registry, data: str | None, pipeline: Pipeline | None 
     path = MANIFEST if data is None else os.path.abspath(data)
     manifest = read_manifest(registry.project.root, path, must_exist=data is not None)
     findings = manifest.value.check(lambda: _known(registry, manifest.value, pipeline))
-    return Checked(manifest.value, (*manifest.diagnostics, *findings))
+    outputs = manifest.value.check_outputs(_outputs(registry)) if manifest.value.has_targets else ()
+    return Checked(manifest.value, (*manifest.diagnostics, *findings, *outputs))
 
 
 def make_run(
@@ -385,6 +387,27 @@ def _known(registry: Registry, manifest: Manifest, run: Pipeline | None) -> dict
     for (name, given), is_used in used.items():
         if given in known.get(name, ()):
             known[name][given] = is_used
+    return known
+
+
+def _outputs(registry: Registry) -> dict[str, list[str]]:
+    """Return the outputs by every step name that a data manifest may use."""
+    from stepwell.run.pipelines.plan import manifest_names
+
+    known: dict[str, list[str]] = {}
+
+    def add(names: Iterable[str], step: StepDefinition) -> None:
+        for name in names:
+            known.setdefault(name, []).extend((step.interface or {}).get("outputs") or ())
+
+    for view in (registry.view(workspace) for workspace in (None, *registry.workspaces)):
+        for step in view.values():
+            whose = () if view.workspace is None else (f"{view.workspace}:{step.name}",)
+            add((step.name, *step.aliases, *whose), step)
+        for pipeline in (registry.pipeline(name, workspace=view.workspace) for name in view.pipelines):
+            for node in pipeline.nodes.values():
+                if node.definition is not None:
+                    add(manifest_names(pipeline, node), node.definition)
     return known
 
 
