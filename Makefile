@@ -54,6 +54,8 @@ lint: $(STAMP) ## Ruff: rules and format.
 
 types: $(STAMP) ## Mypy, strict.
 	.venv/bin/python -m mypy
+	.venv/bin/python -m mypy --platform win32 --cache-dir .mypy_cache/win32
+	.venv/bin/python -m mypy --platform darwin --cache-dir .mypy_cache/darwin
 
 layers: $(STAMP) ## Imports only go down (.importlinter).
 	.venv/bin/lint-imports

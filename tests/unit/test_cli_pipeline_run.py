@@ -18,6 +18,7 @@ import pytest
 from tests.running import MAKE, SUMS, TOTAL, single
 
 from stepwell.frontends import cli
+from stepwell.run.pipelines import scheduler
 
 if TYPE_CHECKING:
     Project = Callable[[Mapping[str, str | bytes]], Path]
@@ -60,11 +61,21 @@ def test_a_run_is_reported_step_by_step_and_kept(project: Project, ask: Ask) -> 
     )
     assert ask(root, "run", "Sums", "-q") == (0, "", "")
     code, out, _ = ask(root, "compare", "Sums")
-    assert "\nrows: 4 → (default)\n" in out
+    assert "\nrows: 4 → 3\n" in out
     assert (code, out.splitlines()[-1]) == (1, "0 of 2 steps are the same in RUN and RUN.")
     assert "make   differs  done → done" in out
     assert "different rows; script, settings or installed packages differ" in out
     assert "different total; input `rows` differs" in out
+
+
+@pytest.mark.parametrize("words", [("run", "Sums"), ("test", "Sums")])
+def test_a_platform_without_process_groups_runs_no_pipeline(
+    project: Project, ask: Ask, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(scheduler, "SUPPORTED", False)
+    code, out, err = ask(project(SUMS), *words)
+    assert (code, out) == (2, "")
+    assert err.startswith("error: pipelines cannot run on this platform: it has no process groups, ")
 
 
 def test_a_failed_run_names_its_log(project: Project, ask: Ask) -> None:

@@ -588,3 +588,24 @@ def test_runs_of_both_kinds_share_one_folder_and_are_listed_apart(project: Proje
         with pytest.raises(UnknownRun, match=r"runs are in \.stepwell/runs"):
             workflows.find(other, "greeting")
     assert workflows.begin(ran.id).path == f"{store.folder_of(ran.id)}-2"
+
+
+@pytest.mark.parametrize("change", ["many = [os.dup(0) for _ in range(1100)]", "del os.pidfd_open"])
+def test_a_script_runs_with_many_open_files_and_without_descriptors_of_processes(
+    tmp_path: Path, change: str
+) -> None:
+    program = (
+        "import os, resource, sys\n"
+        "limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (min(limit, 4096), limit))\n"
+        f"{change}\n"
+        "from stepwell.run.pipelines.process import Log, supervise\n"
+        "log = Log(sys.argv[1], 1000)\n"
+        "command = [sys.executable, '-c', 'print(1); raise SystemExit(3)']\n"
+        "print(supervise(command, {}, '.', log, lambda: ''))\n"
+        "log.close()\n"
+    )
+    log = tmp_path / "log"
+    done = subprocess.run([sys.executable, "-c", program, log], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("Ended(exit_code=3, ended_for='')\n", "")
+    assert log.read_text(encoding="utf-8") == "1\n"

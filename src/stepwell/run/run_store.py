@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Literal, final
 
-from stepwell.source.atomic_write import write_atomically
+from stepwell.source.atomic_write import lock, write_atomically
 from stepwell.source.errors import StepwellError
 
 __all__ = ["FOLDER", "RECORD", "RunBusy", "RunKind", "RunStore", "UnknownRun"]
@@ -99,15 +99,8 @@ class RunStore:
         Raises:
             RunBusy: another process holds the lock.
         """
-        try:
-            import fcntl  # not needed for reading
-        except ImportError:  # no locks on this platform
-            yield
-            return
         os.makedirs(self.folder_of(run), exist_ok=True)
-        with open(os.path.join(self.folder_of(run), _LOCKS[kind]), "a", encoding="utf-8") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise RunBusy(f"run {run} is in progress in another process") from None
+        with open(os.path.join(self.folder_of(run), _LOCKS[kind]), "a", encoding="utf-8") as file:
+            if lock(file.fileno()) is False:
+                raise RunBusy(f"run {run} is in progress in another process")
             yield

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,6 +15,7 @@ __all__ = [
     "held",
     "is_private",
     "leftovers",
+    "lock",
     "read_private",
     "remove_leftovers",
     "write_atomically",
@@ -88,24 +90,33 @@ def held(path: str | Path) -> Iterator[bool]:
         Whether no other process holds it.
     """
     try:
-        import fcntl
-    except ImportError:  # no locks on this platform: nothing is known to be a leftover
-        yield False
-        return
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     except OSError:
         yield False
         return
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            yield False
-        else:
-            yield True
+        yield lock(handle) is True
     finally:
         os.close(handle)
+
+
+def lock(handle: int) -> bool | None:
+    """Lock an open file or folder until it is closed or the process ends.
+
+    Returns:
+        Whether no other process has locked it; ``None`` on platforms without such locks (Windows).
+    """
+    is_free: bool | None = None
+    if sys.platform != "win32":
+        with suppress(ImportError):
+            import fcntl
+
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                is_free = True
+            except OSError:
+                is_free = False
+    return is_free
 
 
 _TEMPORARY: Final = re.compile(r"\.(?:stepwell-|.+\.)?[0-9a-f]{16}\.tmp\Z")

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, final
 
 from stepwell.model.settings import STAGING
-from stepwell.source.atomic_write import held, remove_leftovers, write_atomically, write_new
+from stepwell.source.atomic_write import held, lock, remove_leftovers, write_atomically, write_new
 
 __all__ = ["STAGING", "Busy", "Changed", "is_own", "left_behind", "recover", "write_files"]
 
@@ -242,16 +242,9 @@ def _about(shown: str) -> Iterator[None]:
 @contextmanager
 def _locked(staging: str) -> Iterator[None]:
     """Lock the folder; the system releases the lock when the process ends."""
-    try:
-        import fcntl
-    except ImportError:  # no locks on this platform
-        yield
-        return
-    with open(os.path.join(staging, "lock"), "w", encoding="ascii") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise Busy from None
+    with open(os.path.join(staging, "lock"), "w", encoding="ascii") as file:
+        if lock(file.fileno()) is False:
+            raise Busy
         yield
 
 

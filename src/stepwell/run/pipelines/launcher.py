@@ -52,37 +52,32 @@ def _start(job: "dict[str, Any]") -> None:
 
 def _die_with_starter(lifeline: int) -> None:
     """Let the system kill this process when the other end of a pipe closes."""
-    try:
+    if sys.platform == "linux":
         import fcntl
+        import os
 
-        set_signal = fcntl.F_SETSIG
-    except (ImportError, AttributeError):  # Linux only
-        return
-    import os
-
-    # Reopened, because the signal owner belongs to the open file, which child processes share.
-    try:
-        lifeline = os.open(f"/proc/self/fd/{lifeline}", os.O_RDONLY | os.O_NONBLOCK)
-    except OSError:
-        return
-    fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpgid(0))
-    fcntl.fcntl(lifeline, set_signal, 9)
-    fcntl.fcntl(lifeline, fcntl.F_SETFL, os.O_NONBLOCK | fcntl.FASYNC)
-    try:
-        os.read(lifeline, 1)
-    except BlockingIOError:
-        return  # the other end is open
-    os.killpg(0, 9)  # the parent exited before the signal was set
+        # Reopened, because the signal owner belongs to the open file, which child processes share.
+        try:
+            lifeline = os.open(f"/proc/self/fd/{lifeline}", os.O_RDONLY | os.O_NONBLOCK)
+        except OSError:
+            return
+        fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpgid(0))
+        fcntl.fcntl(lifeline, fcntl.F_SETSIG, 9)
+        fcntl.fcntl(lifeline, fcntl.F_SETFL, os.O_NONBLOCK | fcntl.FASYNC)
+        try:
+            os.read(lifeline, 1)
+        except BlockingIOError:
+            return  # the other end is open
+        os.killpg(0, 9)  # the parent exited before the signal was set
 
 
 def _limit(disk: int) -> None:
-    try:
+    if sys.platform != "win32":
         import resource
-    except ImportError:
-        return
-    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
-    if hard == resource.RLIM_INFINITY or disk < hard:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (disk, disk))
+
+        hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+        if hard == resource.RLIM_INFINITY or disk < hard:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (disk, disk))
 
 
 def _redirected(code: "CodeType", prefixes: "list[list[str]]") -> "CodeType":

@@ -115,6 +115,7 @@ class RunPlan:
     """Plan of a pipeline run.
 
     Args:
+        parameters: values of all parameters, defaults included.
         steps: by node id, in topological order; steps with problems are omitted.
     """
 
@@ -209,7 +210,9 @@ class _Planning:
             self._problems.append(
                 Diagnostic("missing-package", Severity.WARNING, fault, spans[0], help_text, related)
             )
-        plan = RunPlan(pipeline, MappingProxyType(dict(self._parameters)), MappingProxyType(steps))
+        effective = {name: thaw(value) for name, value in pipeline.parameters.items() if value is not None}
+        parameters = MappingProxyType({**effective, **self._parameters})
+        plan = RunPlan(pipeline, parameters, MappingProxyType(steps))
         return Checked(plan, tuple(self._problems))
 
     def _step(self, node: Node) -> PlannedStep | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import select
+import selectors
 import signal
 import subprocess
 import sys
@@ -16,7 +16,10 @@ from typing import Final, final
 
 from stepwell.source.redaction import without_secrets
 
-__all__ = ["Ended", "Log", "lifeline", "supervise"]
+__all__ = ["SUPPORTED", "Ended", "Log", "lifeline", "supervise"]
+
+SUPPORTED: Final = hasattr(os, "killpg")
+"""Whether this platform has process groups, without which the children of a script cannot be ended."""
 
 _TICK: Final = 0.1
 """Seconds between two checks of the limits."""
@@ -111,26 +114,33 @@ def supervise(
     if process.stdout is None:
         raise TypeError("stdout is not a pipe")
     output = process.stdout.fileno()
-    os.set_blocking(output, False)
+    if sys.platform != "win32":
+        os.set_blocking(output, False)
     reason = ""
     ending = _ending(process.pid)
+    waiting = selectors.DefaultSelector()
     try:
-        waiting = [output] if ending is None else [output, ending]
+        waiting.register(output, selectors.EVENT_READ)
+        if ending is not None:
+            waiting.register(ending, selectors.EVENT_READ)
         while True:
-            ready = select.select(waiting, [], [], _TICK if ending is not None else _TICK / 5)[0]
+            events = waiting.select(_TICK if ending is not None else _TICK / 5)
+            ready = {key.fd for key, _ in events}
             if output in ready and not _drain(output, log):
-                waiting.remove(output)
+                waiting.unregister(output)
             if ending in ready or (ending is None and _has_ended(process)):
                 break
             reason = stop()
             if reason:
                 break
     finally:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)  # the script or its leftover children
+        if sys.platform != "win32":
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)  # the script or its leftover children
         process.wait()
-        if output in waiting:
+        if output in waiting.get_map():
             _drain(output, log)
+        waiting.close()
         process.stdout.close()
         if ending is not None:
             os.close(ending)
@@ -151,12 +161,15 @@ def lifeline() -> int:
 
 def _ending(pid: int) -> int | None:
     """Return a descriptor that becomes readable when the process ends, if supported."""
-    if sys.platform != "linux":
-        return None
     try:
-        return os.pidfd_open(pid)
+        descriptor: int = getattr(os, "pidfd_open", _not_supported)(pid)
     except OSError:
         return None
+    return descriptor
+
+
+def _not_supported(_: int) -> int:
+    raise OSError("no descriptors of processes")
 
 
 def _has_ended(process: subprocess.Popen[bytes]) -> bool:

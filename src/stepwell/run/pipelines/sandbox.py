@@ -174,7 +174,7 @@ class Sandbox:
                         if entry.is_dir(follow_symlinks=False):
                             waiting.append(entry.path)
                         else:
-                            total += entry.stat(follow_symlinks=False).st_blocks * 512
+                            total += _usage(entry.stat(follow_symlinks=False))
         return total
 
     def _copy_input(self, port: Port) -> None:
@@ -233,3 +233,9 @@ def _lies_in(path: str, folder: str) -> bool:
 def _top(path: str) -> str:
     """Return the narrowest folder to redirect for a path outside the platform folder."""
     return os.path.dirname(path) if is_file_path(path) and os.path.dirname(path) != "/" else path
+
+
+def _usage(status: os.stat_result) -> int:
+    """Return the bytes that a file occupies on disk."""
+    blocks: int | None = getattr(status, "st_blocks", None)  # Windows reports none
+    return status.st_size if blocks is None else blocks * 512

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Final, final
 from urllib.parse import quote
 
 from stepwell.run.pipelines.artifacts import Unholdable, digest_of, hold, place_of
+from stepwell.run.pipelines.engines.engine import EngineError
 from stepwell.run.pipelines.plan import Feed, PlannedStep, RunPlan, stated_at
+from stepwell.run.pipelines.process import SUPPORTED
 from stepwell.run.pipelines.remote import RemoteFault, fetch, is_url, publish
 from stepwell.run.pipelines.run_database import RunDatabase
 from stepwell.run.pipelines.run_record import RunRecord, StepRecord
@@ -65,6 +67,11 @@ def run_plan(
         EngineError: the engine cannot be used.
         KeyboardInterrupt: re-raised after every script was stopped and recorded.
     """
+    if not SUPPORTED:
+        raise EngineError(
+            "pipelines cannot run on this platform: it has no process groups, so a script and its children "
+            "could not be ended; use Linux or macOS (on Windows, WSL)"
+        )
     wanted, forced = chosen(plan, choice or StepSelection())
     known: Mapping[str, StepRecord] = {}
     if resume is not None:

@@ -103,7 +103,8 @@ def command(
             resume = record.last(name) if resume == _LAST else resume
             if resume is None:
                 raise click.UsageError(f"`{name}` has no run to resume")
-            parameters.update(record.read(resume).parameters)
+            before = record.read(resume).parameters
+            parameters.update({key: value for key, value in before.items() if key in pipeline.parameters})
         parameters.update(values_of(pipeline, settings))
         plan, found = plan_of(registry, pipeline, run_options, parameters=parameters, make_up=made_up)
         if has_errors(found):

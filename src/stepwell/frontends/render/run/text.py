@@ -84,7 +84,7 @@ def comparison_lines(
 
 def _value(value: object) -> str:
     if value is None:
-        return "(default)"
+        return "(none)"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
