@@ -123,6 +123,7 @@ ANSWERS: Mapping[str, Mapping[tuple[str, ...], int]] = {
     "rename": {("DataCleaning", "Washing", "--dry-run"): 0},
     "move": {("DataCleaning", "--from", "alice", "--to", "core", "--dry-run"): 0},
     "remove": {("DataCleaning", "--dry-run"): 1},
+    "fmt": {("--check",): 0, ("--diff",): 0},
     "import": {("old/step_names.py", "--dry-run"): 0, ("old/step_names.py",): 0},
 }
 BEFORE = {"pipeline compare": ("pipeline run Sums -q", "pipeline run Sums -q --no-cache")}

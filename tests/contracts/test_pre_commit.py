@@ -210,7 +210,7 @@ def test_the_guide_names_the_hooks_that_there_are() -> None:
     manifest = (here / ".pre-commit-hooks.yaml").read_text(encoding="utf-8")
     guide = (here / "docs" / "how-to" / "pre-commit.md").read_text(encoding="utf-8")
     hooks = re.findall(r"^- id: (\S+)$", manifest, re.MULTILINE)
-    assert hooks == ["stepwell-check", "stepwell-freeze"]
+    assert hooks == ["stepwell-check", "stepwell-freeze", "stepwell-fmt"]
     assert set(re.findall(r"^ +- id: (\S+)$", guide, re.MULTILINE)) == set(hooks)
 
 

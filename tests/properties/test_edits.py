@@ -18,6 +18,7 @@ import pytest
 from stepwell.source.document import Document, Pointer, thaw
 from stepwell.source.read import read_text
 from stepwell.write.edit.engine import Change, EditRefused, Remove, Rename, Set, at, edited
+from stepwell.write.edit.format import formatted
 from stepwell.write.edit.text import comments_in
 
 EDITS = int(os.environ.get("STEPWELL_EDITS", "3000"))
@@ -305,6 +306,37 @@ def _equal(left: Any, right: Any) -> bool:
     if isinstance(left, list):
         return len(left) == len(right) and all(map(_equal, left, right))
     return bool(left == right)
+
+
+def check_format(path: str, content: bytes, noun: str | None) -> bool:
+    """Check the format of a file, and return whether it was usable."""
+    before = read(path, content)
+    result = formatted(path, content, noun)
+    after = read(path, result)
+    shown = f"--- before\n{content.decode()}\n--- after\n{result.decode()}"
+    assert _equal(thaw(after.data), thaw(before.data)), shown
+    assert Counter(comments_in(before)) == Counter(comments_in(after)), shown
+    assert formatted(path, result, noun) == result, shown
+    return is_tidy(result)
+
+
+def is_tidy(content: bytes) -> bool:
+    """Whether no line outside texts ends with blanks, and one line break ends the file."""
+    text = content.decode().replace("\r\n", "\n")
+    return text.endswith("\n") and not text.endswith("\n\n") and "  \n" not in text
+
+
+@pytest.mark.parametrize(("source", "share"), [("yaml", 0.3), ("toml", 0.1), ("real", 0.1)])
+def test_formatting_keeps_data_and_comments_and_is_idempotent(source: str, share: float) -> None:
+    sources = {"yaml": generated_yaml, "toml": generated_toml, "real": real}
+    tidy = total = 0
+    for number in range(int(EDITS * share)):
+        chance = random.Random(f"format {number}")  # noqa: S311 - not for secrets
+        path, content = sources[source](chance)
+        if isinstance(read_text(path, content), Document):
+            total += 1
+            tidy += check_format(path, content, chance.choice(["step", None, "pipeline"]))
+    assert tidy > total * 0.9, (tidy, total)
 
 
 def generated_yaml(chance: random.Random) -> tuple[str, bytes]:

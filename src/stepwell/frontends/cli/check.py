@@ -225,7 +225,7 @@ def _check(
     registry = open_registry(common)
     view = view_of(registry, workspace)
     select, ignore = selected
-    wanted = {way for path in paths for way in _in_project(registry.project.root, path)} if paths else None
+    wanted = {way for path in paths for way in in_project(registry.project.root, path)} if paths else None
 
     def is_shown(finding: Diagnostic) -> bool:
         return _is_selected(finding, select, ignore) and (
@@ -332,7 +332,7 @@ def _steps(registry: Registry) -> int:
     )
 
 
-def _in_project(root: str, path: str) -> set[str]:
+def in_project(root: str, path: str) -> set[str]:
     """Return the spellings of a path argument, relative to the project."""
     full = os.path.abspath(path)
     if not path or not os.path.lexists(full):

@@ -1,4 +1,4 @@
-"""``stepwell set``, ``unset``, ``override`` and ``deprecate``: edit the fields of steps in their files."""
+"""``stepwell set``, ``unset``, ``override``, ``deprecate`` and ``fmt``: edit definition files."""
 
 from __future__ import annotations
 
@@ -388,3 +388,81 @@ def deprecate(
     edits, files = steps_edits(registry)
     edits.deprecate(view, definition, notice)
     return finish(registry, files, common, dry_run=dry_run, force=force, form=form)
+
+
+_FORMAT_EXAMPLE = """\b
+Examples:
+  stepwell fmt
+  stepwell fmt --check
+  stepwell fmt --diff registry.d/steps/training
+"""
+
+
+@click.command("fmt", epilog=_FORMAT_EXAMPLE, short_help="Format definition files.")
+@click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path())
+@click.option(
+    "--check", is_flag=True, help="Write nothing; list files that are not formatted, with exit code 1."
+)
+@click.option("--diff", is_flag=True, help="Write nothing; print a unified diff.")
+@format_option("text", "json")
+@project_options
+def fmt(paths: tuple[str, ...], check: bool, diff: bool, form: str, common: CommonOptions) -> int:
+    """Format the definition and workspace files of the project, or those at PATHs, in YAML and TOML.
+
+    Keys are in the order of their schema. Spacing, indentation and blank lines are uniform, and lists of
+    scalars that fit into a line are in one line. Comments and the text of values are kept, and files keep
+    their meaning: each result is read again and compared. Files with syntax errors are reported and skipped.
+    """
+    from stepwell.frontends.cli.options import project_of
+    from stepwell.write.edit.format import definition_files
+    from stepwell.write.edit.plan import FileEdits
+
+    project = project_of(common)
+    listed = definition_files(project)
+    if paths:
+        from stepwell.frontends.cli.check import in_project
+
+        wanted = {way for path in paths for way in in_project(project.root, path)}
+        listed = {path: noun for path, noun in listed.items() if any(_is_in(path, way) for way in wanted)}
+    files = FileEdits(project)
+    skipped = [error for path, noun in listed.items() if (error := _format(files, path, noun)) is not None]
+    for error in skipped:
+        click.echo(f"cannot format {visible(error)}", err=True)
+    is_written = not (check or diff) and bool(files.files)
+    if is_written:
+        _save(files)
+    if form == "json":
+        from stepwell.frontends.render.output.findings import edit_output
+
+        rows = {
+            path: (files.read[path], content, files.diff_of(path)) for path, content in files.files.items()
+        }
+        write_json(edit_output(rows, (), written=is_written))
+    else:
+        if diff:
+            sys.stdout.writelines(map(_colored, files.diff()))
+        word = "formatted" if is_written else "not formatted:"
+        for path in files.files if not diff else ():
+            sys.stdout.write(f"{word} {visible(displayed_path(project.root, path))}\n")
+        if not common.quiet and not diff:
+            left = len(listed) - len(files.files) - len(skipped)
+            sys.stdout.write(f"{counted(left, 'file')} already formatted\n")
+    return int(bool(skipped) or (bool(files.files) and not is_written))
+
+
+def _format(files: Any, path: str, noun: str) -> str | None:
+    """Plan the format of one file, or return why it cannot be formatted."""
+    from stepwell.write.edit.engine import EditRefused
+    from stepwell.write.edit.format import formatted
+
+    try:
+        content = files.content(path)
+        if content is not None:
+            files.write(path, formatted(path, content, noun))
+    except EditRefused as error:
+        return str(error)
+    return None
+
+
+def _is_in(path: str, folder: str) -> bool:
+    return not folder or path == folder or path.startswith(f"{folder}/")

@@ -49,6 +49,7 @@ __all__ = [
     "open_registry",
     "open_view",
     "output_file",
+    "project_of",
     "project_options",
     "registry_of",
     "repository_of",
@@ -157,7 +158,7 @@ def open_registry(common: CommonOptions) -> Registry:
     Raises:
        ProjectError: there is no project.
     """
-    return registry_of(_find(common), common)
+    return registry_of(project_of(common), common)
 
 
 def registry_of(project: Project, common: CommonOptions) -> Registry:
@@ -405,8 +406,13 @@ def _completing(ctx: click.Context) -> Registry:
     return open_registry(CommonOptions(ctx.params.get("project"), quiet=True, verbose=False))
 
 
-def _find(common: CommonOptions) -> Project:
-    project = _project_of(common)
+def project_of(common: CommonOptions) -> Project:
+    """Return the selected project, after completing an interrupted command.
+
+    Raises:
+       ProjectError: there is no project.
+    """
+    project = _opened(common)
     if not os.path.isdir(os.path.join(project.root, STAGING)):
         return project
     from stepwell.write.transaction import Busy, is_own, recover
@@ -421,7 +427,7 @@ def _find(common: CommonOptions) -> Project:
     return project
 
 
-def _project_of(common: CommonOptions) -> Project:
+def _opened(common: CommonOptions) -> Project:
     if common.project is not None:
         return open_project(common.project)
     try:

@@ -122,16 +122,16 @@ def _between(now: Any, wanted: Any, pointer: Pointer) -> Iterator[Change]:
                 yield from _between(now[key], value, (*pointer, key))
     elif isinstance(now, list) and isinstance(wanted, list):
         yield from _between_lists(now, wanted, pointer)
-    elif not _same(now, wanted):
+    elif not is_same(now, wanted):
         yield Set(pointer, wanted)
 
 
 def _between_lists(now: list[Any], wanted: list[Any], pointer: Pointer) -> Iterator[Change]:
     start = 0
-    while start < min(len(now), len(wanted)) and _same(now[start], wanted[start]):
+    while start < min(len(now), len(wanted)) and is_same(now[start], wanted[start]):
         start += 1
     end = 0
-    while end < min(len(now), len(wanted)) - start and _same(now[-1 - end], wanted[-1 - end]):
+    while end < min(len(now), len(wanted)) - start and is_same(now[-1 - end], wanted[-1 - end]):
         end += 1
     shared = min(len(now), len(wanted)) - start - end
     for index in range(start, start + shared):
@@ -146,7 +146,7 @@ def _apply(document: Document, change: Change, order: Sequence[str]) -> Document
     """Return the document after a change, or after rewriting the smallest enclosing value."""
     data = thaw(document.data)
     wanted = _changed(data, change, document)
-    if _same(data, wanted) and not isinstance(change, Rename):
+    if is_same(data, wanted) and not isinstance(change, Rename):
         return document
     parts = _parts_of(document, change)
     if parts:
@@ -261,17 +261,17 @@ def _first_correct(document: Document, change: Change, wanted: Any, order: Seque
             if result.id != "empty-file" or wanted:
                 continue
             result = Document(document.path, proposed, FrozenMapping(), no_places)
-        if _same(thaw(result.data), wanted) and not kept - Counter(comments_in(result)):
+        if is_same(thaw(result.data), wanted) and not kept - Counter(comments_in(result)):
             return result
     return None
 
 
-def _same(left: Any, right: Any) -> bool:
+def is_same(left: Any, right: Any) -> bool:
     """Return whether two values are equal, with equal types."""
     if type(left) is not type(right):
         return False
     if isinstance(left, dict):
-        return left.keys() == right.keys() and all(_same(left[key], right[key]) for key in left)
+        return left.keys() == right.keys() and all(is_same(left[key], right[key]) for key in left)
     if isinstance(left, list):
-        return len(left) == len(right) and all(map(_same, left, right))
+        return len(left) == len(right) and all(map(is_same, left, right))
     return bool(left == right)

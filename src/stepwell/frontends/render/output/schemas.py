@@ -53,6 +53,7 @@ OUTPUTS: Final[Mapping[str, type[OutputRecord]]] = MappingProxyType(
         "diff": DiffOutput,
         "doctor": DoctorOutput,
         "explain": ExplainOutput,
+        "fmt": EditOutput,
         "impact": ImpactOutput,
         "import": ImportOutput,
         "list": ListOutput,
