@@ -93,7 +93,7 @@ def _below(schema: Mapping[str, Any], step: str | int) -> Mapping[str, Any]:
     return inner if isinstance(inner, Mapping) else {}
 
 
-class _Lines:
+class _TextLines:
     """The text of a document with LF, and the positions in it."""
 
     def __init__(self, document: Document) -> None:
@@ -155,7 +155,7 @@ def _finished(lines: Iterable[str]) -> str:
 
 
 @final
-class _Yaml(_Lines):
+class _YamlLayout(_TextLines):
     """Layout of a YAML document."""
 
     def layout(self, schema: Mapping[str, Any]) -> str:
@@ -376,7 +376,7 @@ def _at(data: Any, pointer: Pointer) -> Any:
 
 
 @final
-class _Toml(_Lines):
+class _TomlLayout(_TextLines):
     """Layout of a TOML document."""
 
     def layout(self, schema: Mapping[str, Any]) -> str:
@@ -501,13 +501,13 @@ class _Toml(_Lines):
 
 def _layout_yaml(document: Document, schema: Mapping[str, Any]) -> str:
     try:
-        return _Yaml(document).layout(schema)
+        return _YamlLayout(document).layout(schema)
     except EditRefused:  # rare forms keep their layout
         return _BREAK.sub("\n", document.text)
 
 
 def _layout_toml(document: Document, schema: Mapping[str, Any]) -> str:
-    return _Toml(document).layout(schema)
+    return _TomlLayout(document).layout(schema)
 
 
 _LAYOUTS: Final = {False: _layout_yaml, True: _layout_toml}
