@@ -135,7 +135,7 @@ class Store:
             self._good = _with_code(_with_first_errors(good, loaded), code)
             self._good, self._kept = self._last_valid(self._seen)
         if self._lost:
-            self._seen = self._seen._replace(diagnostics=(_GONE,))
+            self._seen = self._seen.replaced(diagnostics=(_GONE,))
         self._registered: tuple[Registered, ...] = ()
         self._by_word: dict[str, tuple[Registered, ...]] = {}  # registrations by words that may conflict
         self._snapshot = self._good.snapshot
@@ -330,7 +330,7 @@ class Store:
             return load(open_project(self._seen.project.root), self._today(), plugins=self._plugins)
         except ProjectError:
             self._lost = True
-            return self._seen._replace(diagnostics=(_GONE,))
+            return self._seen.replaced(diagnostics=(_GONE,))
 
     def deliver(self, *catching: type[BaseException]) -> None:
         """Deliver all events in order; concurrent calls leave new events to the running one.
@@ -378,13 +378,13 @@ def _with_code(loaded: LoadResult, code: Code | None) -> LoadResult:
     if code is None:
         return loaded
     snapshot = loaded.snapshot.with_code(code)
-    return loaded if snapshot is loaded.snapshot else loaded._replace(snapshot=snapshot)
+    return loaded if snapshot is loaded.snapshot else loaded.replaced(snapshot=snapshot)
 
 
 def _with_first_errors(good: LoadResult, seen: LoadResult) -> LoadResult:
     """Return an earlier state that knows the errors of workspaces that it does not have."""
     new = seen.own.keys() - good.own.keys()
-    return good._replace(
+    return good.replaced(
         diagnostics=(*good.diagnostics, *(error for item in new for error in seen.own[item]))
     )
 

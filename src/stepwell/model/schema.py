@@ -31,6 +31,7 @@ __all__ = [
     "integers",
     "override_of",
     "resolved_of",
+    "schema_folder",
     "schema_names",
     "schema_text",
 ]
@@ -57,7 +58,8 @@ _NO_LINE_BREAK: Final = r"$(?!\\n)"
 """End anchor of patterns as written in the JSON text."""
 
 
-def _folder() -> str:
+def schema_folder() -> str:
+    """Return the folder of the shipped schemas."""
     package = os.path.dirname(os.path.dirname(__file__))
     inside = os.path.join(package, "schemas")  # in the wheel
     return inside if os.path.isdir(inside) else os.path.join(package, "..", "..", "schemas")
@@ -65,7 +67,7 @@ def _folder() -> str:
 
 def schema_names() -> tuple[str, ...]:
     """Return the names of all shipped schemas, e.g. ``step``."""
-    names = os.listdir(_folder())
+    names = os.listdir(schema_folder())
     return tuple(sorted(name.removesuffix(_SUFFIX) for name in names if name.endswith(_SUFFIX)))
 
 
@@ -74,7 +76,7 @@ def schema_text(name: str) -> str:
     """Return the JSON text of a schema; override schemas are derived."""
     base = name.removesuffix(_OVERRIDE)
     if base == name:
-        with open(os.path.join(_folder(), f"{name}{_SUFFIX}"), encoding="utf-8") as file:
+        with open(os.path.join(schema_folder(), f"{name}{_SUFFIX}"), encoding="utf-8") as file:
             return file.read()
     return json.dumps(override_of(base), indent=2, ensure_ascii=schema_text(base).isascii()) + "\n"
 

@@ -31,6 +31,7 @@ __all__ = [
     "find_project",
     "open_project",
     "read_project",
+    "valid_project",
 ]
 
 CONFIG_NAME: Final = "stepwell.toml"
@@ -227,8 +228,11 @@ def find_project(start: str) -> str:
         folder = above
 
 
-def open_project(folder: str) -> Project:
+def open_project(folder: str, tree: Tree | None = None) -> Project:
     """Read the configuration of the project in a folder.
+
+    Args:
+        tree: of the folder.
 
     Raises:
         ProjectError: the folder or its configuration does not exist.
@@ -236,7 +240,7 @@ def open_project(folder: str) -> Project:
     if not os.path.isdir(folder):
         raise ProjectError(f"no such folder: {folder}")
     root = os.path.realpath(folder)
-    project = read_project(root, Folder(root))
+    project = read_project(root, tree or Folder(root))
     if project is None:
         raise ProjectError(
             f"no Stepwell project: {folder} contains no {CONFIG_NAME}; run `stepwell init` to create one"
@@ -267,9 +271,23 @@ def read_project(root: str, tree: Tree) -> Project | None:
     for step in prefix:
         data = data[step]
     found = _check(document, data, prefix)
+    if not found:
+        return valid_project(root, tree, document, prefix)
     usable = {key: value for key, value in data.items() if not any(key in bad for _, bad in found)}
     settings = replace(_settings(usable), config=document, prefix=prefix)
     return Project(root, settings, tree, tuple(diagnostic for diagnostic, _ in found))
+
+
+def valid_project(root: str, tree: Tree, document: Document, prefix: Pointer) -> Project:
+    """Return the project of a valid configuration.
+
+    Args:
+        prefix: location of Stepwell's table in it.
+    """
+    data: Mapping[str, Any] = document.data
+    for step in prefix:
+        data = data[str(step)]
+    return Project(root, replace(_settings(data), config=document, prefix=prefix), tree)
 
 
 def _has_table(tree: Tree) -> bool:

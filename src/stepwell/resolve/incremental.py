@@ -379,7 +379,7 @@ def _with_views_of(good: LoadResult, base: LoadResult, failed: Collection[str]) 
     }
     replaced = {finding for item in failed for finding in base.own[item]}
     kept = (finding for item in failed for finding in own[item])
-    return base._replace(
+    return base.replaced(
         snapshot=Snapshot(new.core, workspaces, views),
         diagnostics=in_order(
             (*(diagnostic for diagnostic in base.diagnostics if diagnostic not in replaced), *kept)

@@ -22,6 +22,7 @@ from stepwell.model.layer import Listed
 from stepwell.model.settings import RESERVED_ID, Project
 from stepwell.resolve.layers import LayerTables, broken_place, lay_under, layer_core, layer_workspace
 from stepwell.resolve.layout import Layout, lay_out
+from stepwell.resolve.load_result import LoadResult
 from stepwell.resolve.pipelines import NOTHING_CHECKED, CheckedPipelines, check_pipelines
 from stepwell.resolve.plugins import Plugin, read_plugins
 from stepwell.resolve.snapshot import Snapshot
@@ -43,6 +44,7 @@ __all__ = [
     "lay_core",
     "lay_overlay",
     "load",
+    "written_views",
 ]
 
 OF_FREEZING: Final = "all"
@@ -80,62 +82,23 @@ class PluginDefinitions(NamedTuple):
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
-@final
-class LoadResult(NamedTuple):
-    """Result of loading a project.
-
-    Args:
-        snapshot: all views, without invalid definitions.
-        diagnostics: all findings, in order.
-        layout: the listed files.
-        own: findings that affect one view, by its workspace (``None`` for the core), or only frozen modules
-            (``OF_FREEZING``); others affect all views.
-    """
-
-    project: Project
-    today: date
-    snapshot: Snapshot
-    diagnostics: tuple[Diagnostic, ...]
-    layout: Layout
-    checked: Mapping[str, CheckedFile]
-    core: LayerTables
-    overlays: Mapping[str, Overlay]
-    guests: PluginDefinitions
-    pipelines: CheckedPipelines = NOTHING_CHECKED
-    own: Mapping[str | None, tuple[Diagnostic, ...]] = MappingProxyType({})
-
-    @property
-    def written(self) -> Snapshot:
-        """All views as written: invalid definitions with their valid fields; only for further checks."""
-        served: dict[str | None, Tables] = {None: self.snapshot.core.tables}
-        served |= {key: self.snapshot.view(key).tables for key in self.snapshot.workspaces}
-        tables = _written_tables(self.project, self.core, self.overlays, served)
-        if tables is served:
-            return self.snapshot
-        views = {key: View(key, tables[key], ()) for key in self.snapshot.workspaces}
-        return Snapshot(View(None, tables[None], ()), self.snapshot.workspaces, views)
-
-    @property
-    def files(self) -> int:
-        """Number of files read."""
-        return len(self.checked) + len(self.layout.settings) + (self.project.config is not None)
-
-
 def load(
     project: Project,
     today: date,
     progress: Progress | None = None,
     plugins: FindPlugins = tuple,
     known: ReadCache = lambda _: None,
+    layout: Layout | None = None,
 ) -> LoadResult:
     """Read, check and layer a whole project.
 
     Args:
         plugins: finds installed packages; not called if the project disables plugins.
         known: returns cached results.
+        layout: the listed files, if known.
     """
     with collector_paused():
-        layout = lay_out(project)
+        layout = layout or lay_out(project)
         checked = check_all(project, layout, today, progress, known)
         guests = PluginDefinitions(
             *read_plugins(plugins() if project.settings.plugins else (), project.settings, today)
@@ -279,17 +242,19 @@ def assemble(
     own_findings[OF_FREEZING] = _about_freezing(project, core_view, views, core, overlays)
     workspaces = {key: overlay.workspace for key, overlay in overlays.items()}
     return LoadResult(
-        project,
-        today,
-        Snapshot(core_view, workspaces, views),
-        in_order(finding for group in (noted(about_project), *own_findings.values()) for finding in group),
-        layout,
-        checked,
-        core,
-        overlays,
-        guests,
-        pipelines,
-        own_findings,
+        project=project,
+        today=today,
+        snapshot=Snapshot(core_view, workspaces, views),
+        diagnostics=in_order(
+            finding for group in (noted(about_project), *own_findings.values()) for finding in group
+        ),
+        layout=layout,
+        checked=checked,
+        core=core,
+        overlays=overlays,
+        guests=guests,
+        pipelines=pipelines,
+        own=own_findings,
     )
 
 
@@ -336,6 +301,18 @@ def _written_tables(
     below = _tables(project, None, core.written or core, None)
     above = {key: overlay.layered.written or overlay.layered for key, overlay in overlays.items()}
     return {None: below, **{key: _tables(project, key, layered, below) for key, layered in above.items()}}
+
+
+def written_views(loaded: LoadResult) -> Snapshot:
+    """Return all views as written: invalid definitions with their valid fields; only for further checks."""
+    snapshot = loaded.snapshot
+    served: dict[str | None, Tables] = {None: snapshot.core.tables}
+    served |= {key: snapshot.view(key).tables for key in snapshot.workspaces}
+    tables = _written_tables(loaded.project, loaded.core, loaded.overlays, served)
+    if tables is served:
+        return snapshot
+    views = {key: View(key, tables[key], ()) for key in snapshot.workspaces}
+    return Snapshot(View(None, tables[None], ()), snapshot.workspaces, views)
 
 
 def _with_notes(

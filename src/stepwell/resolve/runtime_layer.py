@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, final
 
 from stepwell.model import StepDefinition
-from stepwell.resolve.snapshot import Snapshot
+from stepwell.resolve.snapshot import Snapshot, Views
 from stepwell.resolve.table import LayeredTable
 from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Diagnostic
@@ -101,7 +101,7 @@ def _over(snapshot: Snapshot, core: View, registered: tuple[Registered, ...]) ->
         laid += (item for item in registered if item.workspace == workspace)
         return _laid_over(below, laid, core) if laid else below
 
-    return Snapshot(core, snapshot.workspaces, _Views(snapshot.workspaces, view))
+    return Snapshot(core, snapshot.workspaces, Views(snapshot.workspaces, view))
 
 
 def _laid_over(view: View, laid: Iterable[Registered], core: View | None) -> View:
@@ -128,27 +128,3 @@ def _laid_over(view: View, laid: Iterable[Registered], core: View | None) -> Vie
     )
     tables = MappingProxyType({**view.tables, "steps": table})
     return View(view.workspace, tables, view.diagnostics, view.code, MappingProxyType(implementations))
-
-
-@final
-class _Views(Mapping[str, View]):
-    """Views created on access, because a registration affects few of them."""
-
-    def __init__(self, ids: Mapping[str, Any], make: Callable[[str], View]) -> None:
-        self._ids = ids
-        self._make = make
-        self._made: dict[str, View] = {}
-
-    def __getitem__(self, workspace: str) -> View:
-        made = self._made.get(workspace)
-        if made is None:
-            if workspace not in self._ids:
-                raise KeyError(workspace)
-            made = self._made.setdefault(workspace, self._make(workspace))
-        return made
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._ids)
-
-    def __len__(self) -> int:
-        return len(self._ids)

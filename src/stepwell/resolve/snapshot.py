@@ -21,6 +21,7 @@ __all__ = [
     "DefinitionKey",
     "Snapshot",
     "ViewChanges",
+    "Views",
     "changes_between",
 ]
 
@@ -115,6 +116,30 @@ class Snapshot(Immutable):
                 f"\n{workspace_id} {self._views[workspace_id].digest} {workspace.digest}".encode("ascii")
             )
         return digest.hexdigest()
+
+
+@final
+class Views(Mapping[str, View]):
+    """Views by workspace, created on first use."""
+
+    def __init__(self, ids: Mapping[str, Any], make: Callable[[str], View]) -> None:
+        self._ids = ids
+        self._make = make
+        self._made: dict[str, View] = {}
+
+    def __getitem__(self, workspace: str) -> View:
+        made = self._made.get(workspace)
+        if made is None:
+            if workspace not in self._ids:
+                raise KeyError(workspace)
+            made = self._made.setdefault(workspace, self._make(workspace))
+        return made
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._ids)
+
+    def __len__(self) -> int:
+        return len(self._ids)
 
 
 @final

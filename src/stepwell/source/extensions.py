@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, final
 
@@ -19,7 +18,9 @@ __all__ = [
     "Extension",
     "LoadedExtension",
     "any_declared",
+    "declaring_files",
     "extensions",
+    "finds_more",
     "installed_version",
     "load_extension",
     "missing_package",
@@ -135,32 +136,47 @@ def any_declared(*groups: str) -> bool:
     Searching the packages' metadata files is faster than importing ``importlib.metadata``. Anything except a
     plain folder of packages counts as declaring an entry point.
     """
-    if any(_finds_more(finder) for finder in sys.meta_path):
+    if finds_more():
         return True
     wanted = tuple(f"[{group}]".encode("ascii") for group in groups)
-    declared = (content.replace(b" ", b"") for content in _declarations(sys.path, wanted[0]))
-    return any(item in content for content in declared for item in wanted)
-
-
-def _finds_more(finder: Any) -> bool:
-    name = getattr(finder, "__module__", "") or ""
-    return hasattr(finder, "find_distributions") and not name.startswith(("_frozen_importlib", "importlib."))
-
-
-def _declarations(paths: Iterable[str], of_archive: bytes) -> Iterator[bytes]:
-    for path in dict.fromkeys(paths):
+    for path in dict.fromkeys(sys.path):
         try:
-            names = os.listdir(path or os.curdir)
+            files = declaring_files(path)
         except NotADirectoryError:
-            yield of_archive
-            continue
-        except OSError:
-            continue
-        for name in names:
-            if name.endswith((".dist-info", ".egg-info", ".egg")):
-                yield _content(os.path.join(path, name, "entry_points.txt"))
-                if name.endswith(".egg"):
-                    yield _content(os.path.join(path, name, "EGG-INFO", "entry_points.txt"))
+            return True
+        contents = (_content(file).replace(b" ", b"") for file in files)
+        if any(item in content for content in contents for item in wanted):
+            return True
+    return False
+
+
+def finds_more() -> bool:
+    """Return whether packages are found in other places than the folders of ``sys.path``."""
+    return any(
+        hasattr(finder, "find_distributions")
+        and not (getattr(finder, "__module__", "") or "").startswith(("_frozen_importlib", "importlib."))
+        for finder in sys.meta_path
+    )
+
+
+def declaring_files(path: str) -> tuple[str, ...]:
+    """Return the files that may declare entry points of the packages in a folder, existing or not.
+
+    Args:
+        path: an entry of ``sys.path``.
+
+    Raises:
+        NotADirectoryError: it is an archive.
+    """
+    try:
+        names = os.listdir(path or os.curdir)
+    except NotADirectoryError:
+        raise
+    except OSError:
+        return ()
+    packages = sorted(name for name in names if name.endswith((".dist-info", ".egg-info", ".egg")))
+    folders = [*packages, *(f"{name}/EGG-INFO" for name in packages if name.endswith(".egg"))]
+    return tuple(os.path.abspath(os.path.join(path, folder, "entry_points.txt")) for folder in folders)
 
 
 def _content(path: str) -> bytes:

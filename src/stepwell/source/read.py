@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import stat
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
 
@@ -13,7 +14,17 @@ from stepwell.source import yaml_flat
 from stepwell.source.diagnostic import Diagnostic, Related, Severity, Span
 from stepwell.source.document import Document, FrozenMapping, TextMap, Unreadable, freeze_mapping, span_of
 
-__all__ = ["MAX_BYTES", "SUFFIXES", "parse", "read", "read_bytes", "read_text", "too_large"]
+__all__ = [
+    "MAX_BYTES",
+    "SUFFIXES",
+    "document_of",
+    "parse",
+    "read",
+    "read_bytes",
+    "read_text",
+    "read_with_status",
+    "too_large",
+]
 
 MAX_BYTES: Final = 1024 * 1024
 SUFFIXES: Final = {".yaml": "yaml", ".yml": "yaml", ".toml": "toml"}
@@ -40,6 +51,12 @@ def read(root: str, path: str) -> Document | Diagnostic:
 
 def read_bytes(root: str, path: str) -> bytes | Diagnostic:
     """Return the bytes of a regular file of at most ``MAX_BYTES``, or a finding."""
+    found = read_with_status(root, path)
+    return found if isinstance(found, Diagnostic) else found[0]
+
+
+def read_with_status(root: str, path: str) -> tuple[bytes, os.stat_result] | Diagnostic:
+    """Return the bytes of a file, and its status before they were read; or a finding."""
     try:
         # Not blocking: a named pipe that took the file's place after it was listed must not hang us.
         handle = os.open(f"{root}/{path}", _OPEN_FLAGS)
@@ -61,7 +78,7 @@ def read_bytes(root: str, path: str) -> bytes | Diagnostic:
         return _cannot_read(path, error)
     finally:
         os.close(handle)
-    return content
+    return content, found
 
 
 def read_text(path: str, content: bytes) -> Document | Diagnostic:
@@ -99,6 +116,19 @@ def parse(path: str, content: bytes) -> tuple[Document | None, tuple[Diagnostic,
         return None, (_diagnostic(path, text, _merge_conflict(text) or fault),)
     document = Document(path, text, freeze_mapping(data), _LOCATE[form])
     return document, tuple(_diagnostic(path, text, fault) for fault in faults)
+
+
+def document_of(path: str, content: bytes, data: Mapping[str, Any] | None) -> Document:
+    """Return the document of a file that was read without faults.
+
+    Args:
+        data: its plain data; ``None`` for a flat file, which is read again.
+    """
+    if data is None:
+        text = content.decode("utf-8")
+        return Document(path, text, FrozenMapping(yaml_flat.load(text) or {}), _locate_yaml, True)
+    text = content.decode("utf-8").removeprefix("\ufeff")
+    return Document(path, text, freeze_mapping(data), _LOCATE[SUFFIXES[path[path.rfind(".") :]]])
 
 
 def _diagnostic(path: str, text: str, fault: Unreadable) -> Diagnostic:

@@ -9,11 +9,11 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import NamedTuple, Protocol, final
+from typing import TYPE_CHECKING, NamedTuple, Protocol, final
 
-from stepwell.source.diagnostic import Diagnostic, Severity, Span
-from stepwell.source.document import Document
-from stepwell.source.read import read_bytes, read_text
+if TYPE_CHECKING:
+    from stepwell.source.diagnostic import Diagnostic
+    from stepwell.source.document import Document
 
 __all__ = ["EntryKind", "Folder", "Staged", "Target", "Tree", "TreeEntry", "read_document"]
 
@@ -94,6 +94,8 @@ class Folder:
 
     def read(self, path: str) -> bytes | Diagnostic:
         """Return the bytes of a regular file of at most ``MAX_BYTES``, or a finding."""
+        from stepwell.source.read import read_bytes  # not needed by a load from the cache
+
         return read_bytes(self.root, path)
 
     def scan(self, folder: str) -> Iterator[TreeEntry]:
@@ -122,8 +124,10 @@ class Folder:
 
 def read_document(tree: Tree, path: str) -> Document | Diagnostic:
     """Read one definition file of a tree, or return a finding."""
+    from stepwell.source.read import read_text
+
     content = tree.read(path)
-    return content if isinstance(content, Diagnostic) else read_text(path, content)
+    return read_text(path, content) if isinstance(content, bytes) else content
 
 
 def _kind_of(entry: os.DirEntry[str]) -> EntryKind:
@@ -152,6 +156,8 @@ class Staged:
             return self.below.read(path)
         content = self.files[path]
         if content is None:
+            from stepwell.source.diagnostic import Diagnostic, Severity, Span
+
             return Diagnostic("unreadable-file", Severity.ERROR, "the file was deleted", Span(path))
         return content
 

@@ -21,22 +21,15 @@ from stepwell.review.snapshot_file import packed
 from stepwell.source.atomic_write import read_private, write_private
 from stepwell.source.diagnostic import Diagnostic, Severity
 from stepwell.source.errors import ProjectError
+from stepwell.source.seal import state_folder
 from stepwell.source.tree import Folder
 from stepwell.source.wording import counted
 
-__all__ = ["open_last_good", "state_folder", "warning_about"]
+__all__ = ["open_last_good", "warning_about"]
 
 _FORM: Final = 1
 _MAX_BYTES: Final = 512 * 1024 * 1024
 _DEEPEST: Final = 64
-
-
-def state_folder(environment: Mapping[str, str]) -> str:
-    """Return the user's state folder (XDG Base Directory Specification)."""
-    stated = environment.get("XDG_STATE_HOME", "")
-    if not os.path.isabs(stated):  # the specification ignores relative paths
-        stated = os.path.join(os.path.expanduser("~"), ".local", "state")
-    return os.path.join(stated, "stepwell")
 
 
 def open_last_good(
@@ -169,7 +162,7 @@ def _restored(folder: str, root: str, plugins: FindPlugins) -> LoadResult | None
         return None
     if stored is None or any(map(_is_error, stored.own[None])):
         return None
-    return stored._replace(project=replace(stored.project, tree=Folder(root)))
+    return stored.replaced(project=replace(stored.project, tree=Folder(root)))
 
 
 def _stored_root(folder: str, path: str) -> str | None:

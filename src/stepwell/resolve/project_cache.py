@@ -1,0 +1,629 @@
+"""The last load of a project on disk: a load that would observe the same starts from it.
+
+The file is authenticated plain data (``source.seal``). Files that changed are read and checked again, and a
+definition is built when it is first used.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+import sys
+from collections.abc import Callable, Iterator, KeysView, Mapping
+from datetime import date
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
+
+from stepwell.resolve.load_result import LoadResult, Summary
+from stepwell.source.extensions import declaring_files, finds_more
+from stepwell.source.observations import (
+    Differences,
+    Observations,
+    Recorder,
+    Signature,
+    is_settled,
+    signature_at,
+)
+from stepwell.source.seal import Draft, Sealed, digest_of, open_sealed, state_folder, user_key
+from stepwell.source.tree import Folder, Staged
+
+if TYPE_CHECKING:
+    from stepwell.check.file import CheckedFile
+    from stepwell.model import AuthoredDefinition, Definition, Workspace
+    from stepwell.model.layer import Listed, Source
+    from stepwell.model.settings import Project
+    from stepwell.resolve.layout import Layout
+    from stepwell.resolve.load import Progress, ReadCache
+    from stepwell.resolve.plugins import Plugin
+    from stepwell.resolve.snapshot import Snapshot
+    from stepwell.resolve.view import View
+    from stepwell.source.diagnostic import Diagnostic, Span
+    from stepwell.source.document import Document
+    from stepwell.source.tree import Tree
+
+__all__ = ["CacheOptions", "cache_options", "load_cached"]
+
+_FOLDER: Final = ".stepwell"
+_NAME: Final = "project"
+_VARIABLE: Final = "STEPWELL_CACHE_DIR"
+
+
+@final
+class CacheOptions(NamedTuple):
+    """Where and how to cache loads.
+
+    Args:
+        key: of the user; ``None`` disables the cache.
+        folder: one folder for all projects; empty for ``.stepwell/cache`` in each project.
+        verify: whether to compare all files by content.
+    """
+
+    key: bytes | None = None
+    folder: str = ""
+    verify: bool = False
+
+    def folder_of(self, root: str) -> str:
+        """Return the folder of a project's cache; empty if it has none."""
+        if self.key is None:
+            return ""
+        if self.folder:
+            return os.path.join(self.folder, digest_of(os.fsencode(root)).hex())
+        inside = os.path.join(root, _FOLDER)
+        folder = os.path.join(inside, "cache")
+        return "" if os.path.islink(inside) or os.path.islink(folder) else folder  # it may lead anywhere
+
+
+def cache_options(environment: Mapping[str, str], *, verify: bool = False) -> CacheOptions:
+    """Return the options that the environment sets; an empty ``STEPWELL_CACHE_DIR`` disables the cache."""
+    folder = environment.get(_VARIABLE)
+    if folder == "":
+        return CacheOptions()
+    key = user_key(state_folder(environment))
+    return CacheOptions(key, os.path.abspath(folder) if folder else "", verify)
+
+
+def load_cached(
+    root: str, today: date, options: CacheOptions, progress: Progress | None = None
+) -> LoadResult:
+    """Load a project with the plugins of this environment, from the cache as far as it is current.
+
+    Args:
+        root: absolute, links resolved.
+
+    Raises:
+        ProjectError: the folder contains no project.
+    """
+    folder, key = options.folder_of(root), options.key
+    stored = _stored(os.path.join(folder, _NAME), key) if folder and key is not None else None
+    differences = None
+    if stored is not None and key is not None:
+        differences = stored.observations.compare(root, by_content=options.verify)
+        if differences.is_empty and stored.holds_on(today):
+            if differences.renewed or differences.folders:
+                stored.renew(root, folder, key, verify=options.verify)
+            return stored.result(root, today)
+    draft = Draft.begin(folder, _NAME) if folder else None
+    if draft is None or key is None:
+        return _load(root, Folder(root), today, progress, None)
+    try:
+        return _load_and_store(root, today, progress, draft, key, stored, differences)
+    finally:
+        draft.discard()
+
+
+def _load(
+    root: str,
+    tree: Tree,
+    today: date,
+    progress: Progress | None,
+    plugins: Callable[[], tuple[Plugin, ...]] | None,
+    known: Callable[[Project], ReadCache] | None = None,
+) -> LoadResult:
+    from stepwell.model.settings import open_project
+    from stepwell.resolve.load import load
+    from stepwell.resolve.plugins import find_plugins
+
+    project = open_project(root, tree)
+    if known is None:
+        return load(project, today, progress, plugins or find_plugins)
+    return load(project, today, progress, plugins or find_plugins, known(project))
+
+
+def _load_and_store(
+    root: str,
+    today: date,
+    progress: Progress | None,
+    draft: Draft,
+    key: bytes,
+    stored: _Stored | None,
+    differences: Differences | None,
+) -> LoadResult:
+    """Load a project, and store the result if it depends on nothing that cannot be observed."""
+    environment = _environment(draft.began) if stored is None else stored.environment
+    recorder = Recorder(root)
+
+    def plugins() -> tuple[Plugin, ...]:
+        nonlocal environment
+        if stored is not None:  # it is of an environment without plugins
+            return ()
+        from stepwell.resolve.plugins import find_plugins
+
+        found = find_plugins()
+        environment = None if found else environment
+        return found
+
+    def known(project: Project) -> ReadCache:
+        if stored is None or differences is None or not stored.has_settings_of(project):
+            return lambda _: None
+        return stored.known(today, differences, recorder)
+
+    loaded = _load(root, recorder, today, progress, plugins, known)
+    if environment is not None and recorder.is_complete_record and not loaded.project.diagnostics:
+        from stepwell.resolve.load import collector_paused
+
+        with collector_paused():
+            observations = recorder.observations(draft.began)
+            draft.commit(key, *_encoded(loaded, observations, recorder.contents, environment))
+    from dataclasses import replace
+
+    return loaded.replaced(project=replace(loaded.project, tree=Folder(root)))
+
+
+_Environment = tuple[
+    tuple[str, ...], list[tuple[str, Signature, tuple[str, ...]]], list[tuple[str, Signature]]
+]
+"""``sys.path``, its folders with the files that may declare plugins, and the signatures of these and of
+Stepwell's own files."""
+
+_VERSION: Final = (1, sys.version)
+_PACKAGES: Final = ("source", "model", "check", "resolve")
+"""Packages of Stepwell that determine the result of a load."""
+
+
+def _environment(began: int) -> _Environment | None:
+    """Return what a load depends on besides the project; ``None`` if a change of it could go unnoticed."""
+    if finds_more():
+        return None
+    places: list[tuple[str, Signature, tuple[str, ...]]] = []
+    files = [*_own_files()]
+    try:
+        for path in dict.fromkeys(sys.path):
+            full = os.path.abspath(path)
+            signature, declaring = signature_at(full), declaring_files(full)
+            places.append((full, signature if is_settled(signature, began) else (-1,), declaring))
+            files += declaring
+        signatures = [(file, signature_at(file)) for file in files]
+    except OSError:
+        return None
+    settled = all(is_settled(signature, began) for _, signature in signatures)
+    return (tuple(sys.path), places, signatures) if settled else None
+
+
+def _own_files() -> Iterator[str]:
+    from stepwell.model.schema import schema_folder
+
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    for folder in (*(os.path.join(package, name) for name in _PACKAGES), os.path.abspath(schema_folder())):
+        for parent, _, names in os.walk(folder):
+            yield from (os.path.join(parent, name) for name in names if name.endswith((".py", ".json")))
+
+
+def _is_environment(known: _Environment) -> bool:
+    """Return whether the environment is a known one."""
+    path, places, files = known
+    if path != tuple(sys.path) or finds_more():
+        return False
+    try:
+        return all(
+            signature_at(full) == signature or declaring_files(full) == declaring
+            for full, signature, declaring in places
+        ) and all(signature_at(file) == signature for file, signature in files)
+    except OSError:
+        return False
+
+
+def _stored(path: str, key: bytes) -> _Stored | None:
+    """Return the load in a file; ``None`` without one of this version and environment."""
+    sealed = open_sealed(path, key)
+    if sealed is None or sealed.head[0] != _VERSION or not _is_environment(sealed.head[1]):
+        return None
+    return _Stored(sealed)
+
+
+@final
+class _Stored:
+    """A load on disk, decoded as far as it is used."""
+
+    def __init__(self, sealed: Sealed) -> None:
+        _, self.environment, observations, self._day, self._files, self._steps, self._found = sealed.head
+        self.observations = Observations(*observations)
+        self._sealed = sealed
+
+    def holds_on(self, today: date) -> bool:
+        """Return whether the result is complete, and that of a date."""
+        return self._day in (0, today.toordinal()) and self._sealed.is_intact
+
+    def renew(self, root: str, folder: str, key: bytes, *, verify: bool) -> None:
+        """Store today's signatures of files that were compared by content."""
+        draft = Draft.begin(folder, _NAME)
+        if draft is None:
+            return
+        differences = self.observations.compare(root, by_content=verify)
+        renewed = self.observations.renewed(differences, draft.began)
+        if differences.is_empty and renewed != self.observations:
+            head = self._sealed.head
+            draft.commit(key, (*head[:2], tuple(renewed), *head[3:]), self._sealed.body)
+        draft.discard()
+
+    def result(self, root: str, today: date) -> LoadResult:
+        """Return the load, each part decoded on first use."""
+        count, every, views = self._found
+        found = tuple(map(_finding, every))
+        by_view = {view: tuple(found[at] for at in places) for view, places in views}
+
+        @cache
+        def full() -> LoadResult:
+            return self._body.load(root, today)
+
+        def part_of_full(name: str) -> Callable[[], object]:
+            return lambda: getattr(full(), name)
+
+        parts = {name: part_of_full(name) for name in _PARTS_OF_RELOADS}
+        parts["project"] = lambda: self._body.project(Folder(root))
+        parts["snapshot"] = lambda: self._body.snapshot(by_view)
+        summary = Summary(root, self._files, dict(self._steps), by_view)
+        return LoadResult(parts, today=today, diagnostics=found[:count], summary=summary)
+
+    def known(self, today: date, differences: Differences, recorder: Recorder) -> ReadCache:
+        """Return the results of checking the files that are the same.
+
+        Args:
+            recorder: receives what was observed of them.
+        """
+        body, signatures = self._body, self.observations.signatures
+        same_day = self._day in (0, today.toordinal())
+
+        def known(listed: Listed) -> CheckedFile | None:
+            at = body.places.get(listed.path)
+            if at is None or body.files[at].source in differences.files:
+                return None
+            file = body.checked(at)
+            if file is None or file.listed != listed or not (same_day or not _is_dated(file)):
+                return None
+            source = body.files[at].source
+            recorder.keep(
+                listed.path, body.contents[source], differences.renewed.get(source, signatures[source])
+            )
+            return file
+
+        return known
+
+    def has_settings_of(self, project: Project) -> bool:
+        """Return whether a project has the settings of the load."""
+        if not self._sealed.is_intact or project.diagnostics:
+            return False
+        then, now = self._body.project(Folder(project.root)), project
+        return (then.prefix, then.config and then.config.text) == (now.prefix, now.config and now.config.text)
+
+    @cached_property
+    def _body(self) -> _Body:
+        return _Body(self.observations.files, *marshal.loads(self._sealed.body))  # noqa: S302 - authenticated
+
+
+_PARTS_OF_RELOADS: Final = ("layout", "checked", "core", "overlays", "guests", "pipelines", "own")
+
+
+@final
+class _File(NamedTuple):
+    """One definition file.
+
+    Args:
+        source: index of its path and content.
+        name: the name that it defines; empty if it must be checked again.
+        data: its data; ``None`` for a flat file, which is read again from its content.
+    """
+
+    source: int
+    layer: str
+    workspace: str | None
+    kind: str
+    name: str
+    data: Any
+
+
+_Ref = int | tuple[int, ...]
+"""A definition: the index of its file, or those of its files, topmost first."""
+
+
+@final
+class _Body:
+    """Contents and tables of a stored load."""
+
+    def __init__(
+        self,
+        paths: list[str],
+        contents: list[bytes],
+        config: tuple[int, Any, tuple[str, ...]],
+        files: list[Any],
+        layout: tuple[Any, ...],
+        workspaces: list[tuple[str, int, Any]],
+        views: list[tuple[str | None, dict[str, tuple[dict[str, _Ref], tuple[str, ...]]]]],
+    ) -> None:
+        self.contents = contents
+        self.files = [_File(*file) for file in files]
+        self._paths = paths
+        self._config = config
+        self._layout = layout
+        self._workspaces = workspaces
+        self._views = views
+        self._authored: dict[int, AuthoredDefinition] = {}
+
+    @cached_property
+    def places(self) -> Mapping[str, int]:
+        """Index of each file by path."""
+        return {self._paths[file.source]: at for at, file in enumerate(self.files)}
+
+    def project(self, tree: Tree) -> Project:
+        from stepwell.model.settings import Project, Settings, valid_project
+
+        at, data, prefix = self._config
+        root = tree.root if isinstance(tree, Folder) else ""
+        if at < 0:
+            return Project(root, Settings(prefix=prefix), tree)
+        return valid_project(root, tree, self._document(at, data), prefix)
+
+    def checked(self, at: int) -> CheckedFile | None:
+        """Return the result of checking a file; ``None`` if it must be checked again."""
+        from stepwell.check.file import CheckedFile
+
+        file = self.files[at]
+        return CheckedFile(self._listed(at), file.name, None, self.authored(at)) if file.name else None
+
+    def authored(self, at: int) -> AuthoredDefinition:
+        """Return the definition in a file, always the same object."""
+        made = self._authored.get(at)
+        if made is None:
+            from stepwell.model.kinds import KINDS, AuthoredDefinition
+            from stepwell.model.layer import Layer, Source
+
+            source, layer, workspace, kind, _, data = self.files[at]
+            authored = AuthoredDefinition(
+                KINDS[kind], Source(Layer(layer), workspace, self._document(source, data))
+            )
+            made = self._authored.setdefault(at, authored)
+        return made
+
+    def definition(self, ref: _Ref) -> Definition:
+        """Return a definition of a view."""
+        if isinstance(ref, int):
+            standalone = self.authored(ref).standalone()
+            if standalone is not None:
+                return standalone
+            ref = (ref,)
+        from stepwell.model.layer import Applied
+
+        sources: list[Source] = [self.authored(at).source for at in ref]
+        applied = Applied(sources[-1].document.data, (sources[-1],))
+        for override in reversed(sources[:-1]):
+            applied = applied.patched(override)
+        return self.authored(ref[-1]).kind.define(applied.data, applied.sources)
+
+    def snapshot(self, diagnostics: Mapping[str | None, tuple[Diagnostic, ...]]) -> Snapshot:
+        """Return all views, each built on first use."""
+        from stepwell.resolve.snapshot import Snapshot, Views
+        from stepwell.resolve.table import LayeredTable
+        from stepwell.resolve.view import View
+
+        stored = dict(self._views)
+
+        def tables(workspace: str | None, core: View | None) -> Mapping[str, LayeredTable[Any]]:
+            return {
+                kind: LayeredTable(
+                    _Definitions(refs, self.definition), None if core is None else core.tables[kind], first
+                )
+                for kind, (refs, first) in stored[workspace].items()
+            }
+
+        core = View(None, tables(None, None), diagnostics[None])
+        views = Views(
+            dict(self._workspaces_by_id()), lambda key: View(key, tables(key, core), diagnostics[key])
+        )
+        return Snapshot(core, dict(self._workspaces_by_id()), views)
+
+    def load(self, root: str, today: date) -> LoadResult:
+        """Load the project as it was stored, with everything that reloads need."""
+        from dataclasses import replace
+
+        from stepwell.resolve.load import load
+
+        tree = Staged(Folder(root), dict(zip(self._paths, self.contents, strict=True)))
+        project = self.project(Folder(root))
+
+        def known(listed: Listed) -> CheckedFile | None:
+            return self.checked(self.places[listed.path])
+
+        loaded = load(replace(project, tree=tree), today, known=known, layout=self._restored_layout())
+        return loaded.replaced(project=project)
+
+    def _restored_layout(self) -> Layout:
+        from types import MappingProxyType
+
+        from stepwell.resolve.layout import Layout
+
+        core, counts, settings, found = self._layout
+        listed = [self._listed(at) for at in range(len(self.files))]
+        workspaces, end = {}, core
+        for workspace, count in counts:
+            workspaces[workspace] = tuple(listed[end : end + count])
+            end += count
+        return Layout(
+            tuple(listed[:core]),
+            MappingProxyType(workspaces),
+            MappingProxyType(dict(settings)),
+            tuple(map(_finding, found)),
+        )
+
+    def _listed(self, at: int) -> Listed:
+        from stepwell.model.layer import Layer, Listed
+
+        file = self.files[at]
+        return Listed(self._paths[file.source], Layer(file.layer), file.workspace, file.kind)
+
+    def _document(self, at: int, data: Any) -> Document:
+        from stepwell.source.read import document_of
+
+        return document_of(self._paths[at], self.contents[at], data)
+
+    def _workspaces_by_id(self) -> Iterator[tuple[str, Workspace]]:
+        from stepwell.model.definition import Workspace
+
+        for key, at, data in self._workspaces:
+            yield key, Workspace(key, self._document(at, data) if at >= 0 else None)
+
+
+@final
+class _Definitions(Mapping[str, Any]):
+    """Definitions by name, each built on first use."""
+
+    __slots__ = ("_made", "_make", "_refs")
+
+    def __init__(self, refs: Mapping[str, _Ref], make: Callable[[_Ref], Definition]) -> None:
+        self._refs = refs
+        self._make = make
+        self._made: dict[str, Definition] = {}
+
+    def __getitem__(self, name: str) -> Definition:
+        made = self._made.get(name)
+        return self._made.setdefault(name, self._make(self._refs[name])) if made is None else made
+
+    def get(self, name: object, default: Any = None) -> Any:
+        return self[name] if name in self._refs else default  # type: ignore[index]
+
+    def keys(self) -> KeysView[str]:
+        return self._refs.keys()
+
+    def copy(self) -> dict[str, Definition]:
+        """Return a mutable copy, as that of a mapping of another load."""
+        return dict(self.items())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._refs
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._refs)
+
+    def __len__(self) -> int:
+        return len(self._refs)
+
+
+def _encoded(
+    loaded: LoadResult, observations: Observations, contents: Mapping[str, bytes], environment: _Environment
+) -> tuple[tuple[Any, ...], bytes]:
+    """Return a load as the head and the body of a sealed file."""
+    from stepwell.source.document import thaw
+
+    at = {path: index for index, path in enumerate(observations.files)}
+    checked, layout, snapshot = loaded.checked, loaded.layout, loaded.snapshot
+
+    def data_of(document: Document) -> Any:
+        return None if document.flat else thaw(document.data)
+
+    files: list[tuple[Any, ...]] = []
+    places: dict[str, int] = {}
+    day = 0
+    for group in (layout.core, *layout.workspaces.values()):
+        for listed in group:
+            file = checked[listed.path]
+            places[listed.path] = len(files)
+            name, data = "", None
+            if file.authored is not None and not file.diagnostics and not file.ignores:
+                name, data = file.name or "", data_of(file.authored.source.document)
+            elif file.authored is not None:
+                data = data_of(file.authored.source.document)
+            if _is_dated(file):
+                day = loaded.today.toordinal()
+            files.append((at[listed.path], listed.layer.value, listed.workspace, listed.kind, name, data))
+
+    def ref_of(definition: Definition) -> _Ref:
+        refs = tuple(places[source.document.path] for source in definition.sources)
+        return refs[0] if len(refs) == 1 else refs
+
+    views: list[tuple[str | None, Any]] = []
+    steps: list[tuple[str | None, tuple[int, int]]] = []
+    found = {finding: index for index, finding in enumerate(loaded.diagnostics)}
+    by_view: list[tuple[str | None, tuple[int, ...]]] = []
+    for key in (None, *snapshot.workspaces):
+        view = snapshot.view(key)
+        tables = {
+            kind: ({name: ref_of(item) for name, item in table.above.items()}, table.first)
+            for kind, table in view.tables.items()
+        }
+        views.append((key, tables))
+        steps.append((key, (len(view), len(view.steps.above))))
+        by_view.append((key, tuple(found.setdefault(item, len(found)) for item in view.diagnostics)))
+    config = loaded.project.config
+    workspaces = [
+        (key, -1, None) if item.document is None else (key, at[item.document.path], data_of(item.document))
+        for key, item in snapshot.workspaces.items()
+    ]
+    stored_layout = (
+        len(layout.core),
+        [(key, len(group)) for key, group in layout.workspaces.items()],
+        list(layout.settings.items()),
+        [_plain(item) for item in layout.diagnostics],
+    )
+    body = (
+        [contents[path] for path in observations.files],
+        (-1, None, loaded.project.prefix)
+        if config is None
+        else (at[config.path], data_of(config), loaded.project.prefix),
+        files,
+        stored_layout,
+        workspaces,
+        views,
+    )
+    head = (
+        _VERSION,
+        environment,
+        tuple(observations),
+        day,
+        loaded.files,
+        steps,
+        (len(loaded.diagnostics), [_plain(item) for item in found], by_view),
+    )
+    return head, marshal.dumps(body)
+
+
+def _is_dated(file: CheckedFile) -> bool:
+    """Return whether the result of checking a file depends on the date."""
+    authored = file.as_written.authored
+    return authored is not None and "deprecated" in authored.data
+
+
+def _plain(found: Diagnostic) -> tuple[Any, ...]:
+    return (
+        found.id,
+        found.severity.value,
+        found.message,
+        None if found.span is None else _plain_span(found.span),
+        found.help,
+        [(item.message, _plain_span(item.span)) for item in found.related],
+    )
+
+
+def _plain_span(span: Span) -> tuple[Any, ...]:
+    return span.path, span.line, span.column, span.end_line, span.end_column, span.text
+
+
+def _finding(plain: tuple[Any, ...]) -> Diagnostic:
+    from stepwell.source.diagnostic import Diagnostic, Related, Severity, Span
+
+    rule, severity, message, span, advice, related = plain
+    return Diagnostic(
+        rule,
+        Severity(severity),
+        message,
+        None if span is None else Span(*span),
+        advice,
+        tuple(Related(note, Span(*place)) for note, place in related),
+    )

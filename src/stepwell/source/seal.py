@@ -1,0 +1,173 @@
+"""Files that only this user's Stepwell can have written: plain data, authenticated with a key of the user.
+
+Nothing of a file is decoded before its keyed BLAKE2b (RFC 7693) matches, so a file from elsewhere is ignored.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+import stat
+from _blake2 import blake2b  # as in `hashlib`, which imports OpenSSL
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, Final, final
+
+from stepwell.source.atomic_write import is_private
+
+__all__ = ["Draft", "Sealed", "digest_of", "open_sealed", "state_folder", "user_key"]
+
+_MAGIC: Final = b"stepwell-cache-1\n"
+_KEY_NAME: Final = "cache-key"
+_KEY_BYTES: Final = 32
+_DIGEST_BYTES: Final = 16
+_HEAD: Final = len(_MAGIC) + _KEY_BYTES + 8
+_MAX_BYTES: Final = 1 << 31
+_SAFELY: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+_READ: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _SAFELY
+_CREATE: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | _SAFELY
+
+
+def state_folder(environment: Mapping[str, str]) -> str:
+    """Return the user's state folder (XDG Base Directory Specification)."""
+    stated = environment.get("XDG_STATE_HOME", "")
+    if not os.path.isabs(stated):  # the specification ignores relative paths
+        stated = os.path.join(os.path.expanduser("~"), ".local", "state")
+    return os.path.join(stated, "stepwell")
+
+
+def digest_of(content: bytes) -> bytes:
+    """Return a digest of bytes."""
+    return blake2b(content, digest_size=_DIGEST_BYTES).digest()
+
+
+def user_key(folder: str) -> bytes | None:
+    """Return the user's key, created on first use; ``None`` if it cannot be kept from other users."""
+    path = os.path.join(folder, _KEY_NAME)
+    key = _read_key(path)
+    if key is not None or os.path.lexists(path):
+        return key
+    with suppress(OSError, ValueError):
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        if is_private(os.lstat(folder), stat.S_ISDIR):
+            with open(os.open(path, _CREATE, 0o600), "wb") as file:
+                file.write(os.urandom(_KEY_BYTES))
+    return _read_key(path)
+
+
+def _read_key(path: str) -> bytes | None:
+    try:
+        with open(os.open(path, _READ), "rb") as file:
+            status = os.fstat(file.fileno())
+            if not is_private(status, stat.S_ISREG) or (os.name == "posix" and status.st_mode & 0o077):
+                return None
+            key = file.read(_KEY_BYTES + 1)
+    except (OSError, ValueError):
+        return None
+    return key if len(key) == _KEY_BYTES else None
+
+
+@final
+class Sealed:
+    """An authenticated file.
+
+    Args:
+        head: plain data.
+        body: encoded plain data, not to be decoded unless it ``is_intact``.
+    """
+
+    __slots__ = ("_digest", "_is_intact", "body", "head")
+
+    def __init__(self, head: Any, digest: bytes, body: bytes) -> None:
+        self.head = head
+        self.body = body
+        self._digest = digest
+        self._is_intact: bool | None = None
+
+    @property
+    def is_intact(self) -> bool:
+        """Whether the body is as it was written."""
+        if self._is_intact is None:
+            self._is_intact = digest_of(self.body) == self._digest
+        return self._is_intact
+
+
+def open_sealed(path: str, key: bytes) -> Sealed | None:
+    """Return a file that was written with the key; ``None`` without one."""
+    try:
+        with open(os.open(path, _READ), "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode) or not _HEAD <= status.st_size <= _MAX_BYTES:
+                return None
+            content = file.read(status.st_size)
+    except (OSError, ValueError):
+        return None
+    start = content[:_HEAD]
+    end = _HEAD + int.from_bytes(start[-8:], "little")
+    if not start.startswith(_MAGIC) or end > len(content):
+        return None
+    sealed = content[_HEAD:end]
+    if not _equal(_mac(key, sealed), start[len(_MAGIC) : -8]):
+        return None
+    digest, head = marshal.loads(sealed)  # noqa: S302 - authenticated
+    return Sealed(head, digest, content[end:])
+
+
+def _mac(key: bytes, content: bytes) -> bytes:
+    return blake2b(content, digest_size=_KEY_BYTES, key=key, person=b"stepwell-cache").digest()
+
+
+def _equal(one: bytes, other: bytes) -> bool:
+    """Compare in a time that does not depend on the content."""
+    return len(one) == len(other) and not sum(left ^ right for left, right in zip(one, other, strict=True))
+
+
+@final
+class Draft:
+    """File under construction in a folder of the user, which replaces the previous one at once.
+
+    Args:
+        began: time of the file system at its creation, in nanoseconds.
+    """
+
+    __slots__ = ("_file", "_path", "_target", "began")
+
+    def __init__(self, folder: str, name: str, handle: int, path: str) -> None:
+        self._target = os.path.join(folder, name)
+        self._path = path
+        self._file = open(handle, "wb")  # noqa: SIM115 - closed by `commit` or `discard`
+        self.began = os.fstat(handle).st_mtime_ns
+
+    @classmethod
+    def begin(cls, folder: str, name: str) -> Draft | None:
+        """Create the file, in a folder that git ignores; ``None`` if that is impossible."""
+        path = os.path.join(folder, f"{name}.{os.urandom(8).hex()}.tmp")
+        try:
+            if not os.path.isdir(folder):
+                os.makedirs(folder, mode=0o700)
+                with open(os.path.join(folder, ".gitignore"), "w", encoding="ascii") as file:
+                    file.write("*\n")
+            return cls(folder, name, os.open(path, _CREATE, 0o600), path)
+        except (OSError, ValueError):
+            return None
+
+    def commit(self, key: bytes, head: tuple[Any, ...], body: bytes) -> bool:
+        """Write and publish the content, and return whether that worked."""
+        try:
+            sealed = marshal.dumps((digest_of(body), head))
+            with self._file as file:
+                file.write(_MAGIC + _mac(key, sealed) + len(sealed).to_bytes(8, "little"))
+                file.write(sealed)
+                file.write(body)
+            os.replace(self._path, self._target)
+        except (OSError, ValueError):  # full or read-only; or a value that cannot be encoded
+            self.discard()
+            return False
+        return True
+
+    def discard(self) -> None:
+        """Remove the file."""
+        with suppress(OSError):
+            self._file.close()
+        with suppress(OSError):
+            os.unlink(self._path)
