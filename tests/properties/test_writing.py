@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from stepwell.source import yaml
+from stepwell.source import yaml, yaml_writer
 from stepwell.source.document import Document, thaw
 from stepwell.source.read import read_text
 from stepwell.source.yaml_writer import to_yaml
@@ -100,3 +100,29 @@ def test_it_is_written_as_a_person_would() -> None:
     assert to_yaml(data) == (
         "name: Scoring\npriority: 5\nenvironment_tags:\n  - gpu\n  - 'no'\nx-a:\n  b: null\n  c: \"012\"\n"
     )
+
+
+SENTENCES = st.lists(
+    st.one_of(st.from_regex(r"[A-Za-z_/(,.'\"\[-]{1,30}", fullmatch=True), st.just("a" * 99), WORDS),
+    min_size=1,
+    max_size=30,
+).map(" ".join)
+SIMPLE = st.recursive(
+    st.one_of(SENTENCES, st.none(), st.booleans(), st.integers()),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.one_of(WORDS, SENTENCES), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=500)
+@given(st.dictionaries(st.from_regex(r"[A-Za-z_-]{1,9}", fullmatch=True), SIMPLE, min_size=1, max_size=4))
+@example({"a": {"b": ["c " * 40 + "d", "e" * 99 + " f", "e" * 95 + " f g"]}, "k" * 98: "v w"})
+@example({"a": "b" * 97 + " c"})
+@example({"a": "b" * 98 + " c"})
+@example({"a": {}, "b": [], "c": [{"d": 1}], "e": "f ", "yes": "no", "g": "On"})
+def test_simple_data_is_written_as_by_pyyaml(data: dict[str, Any]) -> None:
+    written = yaml_writer._dump(data, allow_unicode=True)
+    if written.replace("\n", "").isprintable():
+        assert to_yaml(data) == written

@@ -212,6 +212,7 @@ def test_the_flat_reader_returns_what_the_event_reader_returns(text: str) -> Non
     if plain is not None:
         assert typed(read(text)) == typed(plain)
         assert list(plain) == list(load(text))
+        assert yaml_flat.locate(text) == yaml.locate(text)
 
 
 def test_the_flat_reader_reads_what_definitions_look_like() -> None:

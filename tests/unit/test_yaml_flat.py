@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from stepwell.source import yaml_flat
+from stepwell.source import yaml, yaml_flat
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.read import read_text
 
@@ -37,6 +37,7 @@ from stepwell.source.read import read_text
 def test_flat_texts_are_read(text: str, data: dict[str, Any]) -> None:
     for _ in range(2):  # the second time from the cache of lines
         assert yaml_flat.load(text) == data
+        assert yaml_flat.locate(text) == yaml.locate(text)
 
 
 @pytest.mark.parametrize(

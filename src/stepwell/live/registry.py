@@ -2,40 +2,41 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import date
 from enum import Enum
 from functools import cache as once
+from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, final
+from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, TypeVar, final
 
-from stepwell.code import SourceCode
-from stepwell.live.store import Event, Store, Subscription
 from stepwell.live.workspace_context import active_workspace
-from stepwell.model.settings import Project
-from stepwell.resolve.load import FindPlugins, LoadResult, Progress, load
-from stepwell.resolve.snapshot import Snapshot
-from stepwell.resolve.view import View
-from stepwell.source.diagnostic import Diagnostic
+from stepwell.resolve.load_result import LoadResult, Summary
 from stepwell.source.notebook_repr import InNotebook
 
 if TYPE_CHECKING:
+    from datetime import date
+
+    from stepwell.code import SourceCode
     from stepwell.live.health import Health
     from stepwell.live.register import Validator
+    from stepwell.live.store import Event, Store, Subscription
     from stepwell.live.watch import Watch, WatchState
     from stepwell.model import PipelineDefinition, StepDefinition
+    from stepwell.model.component import Component
     from stepwell.model.graph import Among, Pipeline
+    from stepwell.model.settings import Project
     from stepwell.resolve.choose import Choose, Mode, Resolution
     from stepwell.resolve.conflicts import Conflict
+    from stepwell.resolve.load import FindPlugins, Progress
     from stepwell.resolve.runtime_layer import Registration
+    from stepwell.resolve.snapshot import Snapshot
     from stepwell.resolve.table import LayeredTable
+    from stepwell.resolve.view import Code, View
+    from stepwell.source.diagnostic import Diagnostic
 
 __all__ = ["InEffect", "Registry", "as_written"]
 
 T = TypeVar("T")
-
-logging.getLogger("stepwell").addHandler(logging.NullHandler())  # silent by default
 
 _NO_ENVIRONMENT: Mapping[str, str] = MappingProxyType({})
 
@@ -59,10 +60,38 @@ class InEffect(Enum):
 
 
 @final
+class _CodeOnDemand:
+    """Python sources of a load from the cache, which few programs need."""
+
+    def __init__(self, make_store: Callable[[], Store]) -> None:
+        self._make_store = make_store
+
+    @cached_property
+    def _code(self) -> Code:
+        code = self._make_store().snapshot.core.code
+        if code is None:
+            raise TypeError("views of a registry have Python sources")
+        return code
+
+    def components(self, workspace: str | None, step: StepDefinition) -> Mapping[str, Component]:
+        return self._code.components(workspace, step)
+
+    def load(self, workspace: str | None, step: StepDefinition, component: Component) -> Any:
+        return self._code.load(workspace, step, component)
+
+    def implementation(self, step: StepDefinition) -> Component:
+        return self._code.implementation(step)
+
+    def has_own(self, workspace: str) -> bool:
+        return self._code.has_own(workspace)
+
+
+@final
 class Registry(InNotebook):
     """Definitions of a project, checked, layered and reloadable.
 
     Args:
+        project: the project, or the result of loading it.
         today: returns the date for deprecations.
         environment: environment variables, which may set the default workspace.
         plugins: returns the installed plugins; called at most once.
@@ -70,11 +99,11 @@ class Registry(InNotebook):
         good: an earlier valid state, for views with errors; its own project if the project is missing.
     """
 
-    __slots__ = ("_environment", "_store", "_watch")
+    __slots__ = ("_cache", "_cached", "_environment", "_find", "_loaded", "_made", "_today", "_watch")
 
     def __init__(
         self,
-        project: Project,
+        project: Project | LoadResult,
         today: Callable[[], date],
         progress: Progress | None = None,
         environment: Mapping[str, str] = _NO_ENVIRONMENT,
@@ -83,12 +112,40 @@ class Registry(InNotebook):
         good: LoadResult | None = None,
     ) -> None:
         self._environment = environment
-        find = once(plugins)
-        is_missing = good is not None and good.project is project
-        loaded = good if good is not None and is_missing else load(project, today(), progress, find)
-        code = SourceCode(project, loaded.layout.workspaces, find, cache)
-        self._store = Store(loaded, today, find, code, good)
+        self._today = today
+        self._find = once(plugins)
+        self._cache = cache
         self._watch: Watch | None = None
+        self._made: dict[str, Store] = {}
+        self._cached: Snapshot | None = None
+        if isinstance(project, LoadResult):
+            self._loaded = project
+        elif good is not None and good.project is project:
+            self._loaded = good
+        else:
+            from stepwell.resolve.load import load
+
+            self._loaded = load(project, today(), progress, self._find)
+        if self._loaded.summary is None:
+            self._make_store(good)
+
+    def _make_store(self, good: LoadResult | None = None) -> Store:
+        from stepwell.code import SourceCode
+        from stepwell.live.store import Store
+
+        loaded = self._loaded
+        code = SourceCode(loaded.project, loaded.snapshot.workspaces, self._find, self._cache)
+        return self._made.setdefault("store", Store(loaded, self._today, self._find, code, good))
+
+    @property
+    def _store(self) -> Store:
+        """The current state; that of a load from the cache is built on first use."""
+        return self._made.get("store") or self._make_store()
+
+    def _current(self, which: Literal["good", "seen"]) -> LoadResult:
+        """Return a load of the current state, without building that of a load from the cache."""
+        store = self._made.get("store")
+        return self._loaded if store is None else getattr(store, which)
 
     def __repr__(self) -> str:
         counted = f"{len(self.snapshot.core)} core steps, {len(self.workspaces)} workspaces"
@@ -130,7 +187,7 @@ class Registry(InNotebook):
     @property
     def project(self) -> Project:
         """Return the project with the settings in use: the last valid ones."""
-        return self._store.good.project
+        return self._current("good").project
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
@@ -138,12 +195,26 @@ class Registry(InNotebook):
 
         On opening, invalid definitions are skipped; later, a view with new errors keeps its last valid state.
         """
-        return self._store.seen.diagnostics
+        return self._current("seen").diagnostics
+
+    @property
+    def summary(self) -> Summary:
+        """Return the figures of the current files and views."""
+        if not self._made and self._loaded.summary is not None:
+            return self._loaded.summary
+        snapshot, files = self.snapshot, self._store.seen.files
+        views = {key: snapshot.view(key) for key in (None, *snapshot.workspaces)}
+        steps = {key: (len(view), len(view.steps.above)) for key, view in views.items()}
+        found = {key: view.diagnostics for key, view in views.items()}
+        settings = self.project.settings
+        return Summary(
+            self.project.root, files, steps, found, settings.workspace, settings.references is not None
+        )
 
     @property
     def files(self) -> int:
         """Return the number of files."""
-        return self._store.seen.files
+        return self.summary.files
 
     @property
     def code(self) -> SourceCode:
@@ -156,17 +227,24 @@ class Registry(InNotebook):
     @property
     def snapshot(self) -> Snapshot:
         """Return the current Snapshot with all views."""
-        return self._store.snapshot
+        store = self._made.get("store")
+        if store is not None:
+            return store.snapshot
+        if self._cached is None:
+            self._cached = self._loaded.snapshot.with_code(_CodeOnDemand(self._make_store))
+        return self._cached
 
     @property
     def workspaces(self) -> tuple[str, ...]:
         """Return the ids of all workspaces, sorted."""
-        return tuple(self._store.snapshot.workspaces)
+        if not self._made and self._loaded.summary is not None:
+            return tuple(key for key in self._loaded.summary.steps if key is not None)
+        return tuple(self.snapshot.workspaces)
 
     @property
     def digest(self) -> str:
         """Return a hash of all definitions; equal content has the same digest on every machine."""
-        return self._store.snapshot.digest
+        return self.snapshot.digest
 
     @property
     def active_workspace(self) -> str | None:
@@ -174,7 +252,7 @@ class Registry(InNotebook):
 
         Sources by precedence: ``stepwell.workspace``, the environment, ``[project] workspace``.
         """
-        return active_workspace(self._environment, self.project.settings.workspace)
+        return active_workspace(self._environment, self.summary.workspace)
 
     def view(self, workspace: str | InEffect | None = InEffect.WORKSPACE) -> View:
         """Return the view of a workspace: override, then local, then core.
@@ -186,7 +264,7 @@ class Registry(InNotebook):
             UnknownWorkspace: with suggestions.
         """
         selected = self.active_workspace if isinstance(workspace, InEffect) else workspace
-        return self._store.snapshot.view(selected)
+        return self.snapshot.view(selected)
 
     def resolve(
         self,
@@ -254,7 +332,7 @@ class Registry(InNotebook):
         """Return the context for resolving pipeline steps: views of workspaces and job types."""
         from stepwell.model.graph import Among
 
-        snapshot = self._store.snapshot
+        snapshot = self.snapshot
         views = MappingProxyType({name: snapshot.view(name) for name in snapshot.workspaces})
         return Among(views, self.project.settings.naming.job_type_suffixes)
 
@@ -262,7 +340,7 @@ class Registry(InNotebook):
         """Return every name with several definitions, sorted by name."""
         from stepwell.resolve.conflicts import conflicts
 
-        return conflicts(self._store.snapshot)
+        return conflicts(self.snapshot)
 
     def reload(self) -> Event | None:
         """Read all files again; views with new errors keep their last valid state.

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final, final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
 
 from stepwell.model.fields import (
     Cost,
@@ -18,10 +17,14 @@ from stepwell.model.fields import (
     WorkspaceFields,
 )
 from stepwell.model.record import known_fields
-from stepwell.source.document import Document, FrozenMapping
+from stepwell.source.document import FrozenMapping
+
+if TYPE_CHECKING:
+    from stepwell.source.document import Document
 
 __all__ = [
     "IMPLEMENTATION_SETTINGS",
+    "RESERVED_ID",
     "WORKSPACE_ID",
     "HyperparameterDefinition",
     "Model",
@@ -69,8 +72,7 @@ IMPLEMENTATION_SETTINGS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Model:
+class Model(NamedTuple):
     """One model of a provider.
 
     Args:
@@ -113,6 +115,9 @@ class ProviderDefinition(ProviderFields):
 
 WORKSPACE_ID: Final = r"[A-Za-z0-9][A-Za-z0-9_-]*"
 """Pattern of workspace ids, which are folder names."""
+
+RESERVED_ID: Final = "all"
+"""Represents all workspaces, so it is not a valid workspace id."""
 
 _NOTHING: Final[Mapping[str, Any]] = FrozenMapping()
 

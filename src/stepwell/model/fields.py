@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, NamedTuple, final
 
 from stepwell.model.record import Fields, Record, known_fields
 
@@ -22,8 +21,7 @@ __all__ = [
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Deprecation:
+class Deprecation(NamedTuple):
     """The deprecation of the step."""
 
     since: str | None = None
@@ -33,8 +31,7 @@ class Deprecation:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(NamedTuple):
     """Cost per 1,000 tokens, in one currency for the whole project, for the strategy `cheapest`."""
 
     input: float | None = None
@@ -42,8 +39,7 @@ class Cost:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """Limits."""
 
     concurrency: int | None = None
@@ -51,8 +47,7 @@ class Limits:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class HealthLimits:
+class HealthLimits(NamedTuple):
     """Health checks and circuit breaker."""
 
     probe: bool = True

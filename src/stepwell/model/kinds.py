@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, final
 
@@ -14,6 +13,7 @@ from stepwell.model.definition import (
     StepDefinition,
 )
 from stepwell.model.layer import Layer, Source
+from stepwell.source.immutable import Immutable
 
 __all__ = [
     "KINDS",
@@ -24,6 +24,8 @@ __all__ = [
     "kind_of",
 ]
 
+
+_set: Final = object.__setattr__
 
 Definition = StepDefinition | HyperparameterDefinition | ProviderDefinition | PipelineDefinition
 
@@ -71,16 +73,27 @@ _BY_RECORD: Final = {kind.define: kind for kind in KINDS.values()}
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
-class AuthoredDefinition:
+class AuthoredDefinition(Immutable):
     """Content of one definition file: a complete definition or an override.
 
     Contains only stated values. Applying all layers produces a ``Definition`` with defaults and conventions.
     """
 
+    __slots__ = ("_standalone", "kind", "source")
     kind: Kind
     source: Source
-    _standalone: Definition | None = field(default=None, init=False, repr=False)
+    _standalone: Definition | None
+
+    def __init__(self, kind: Kind, source: Source) -> None:
+        _set(self, "kind", kind)
+        _set(self, "source", source)
+        _set(self, "_standalone", None)
+
+    def __reduce__(self) -> tuple[type[AuthoredDefinition], tuple[Kind, Source]]:
+        return AuthoredDefinition, (self.kind, self.source)
+
+    def __repr__(self) -> str:
+        return f"AuthoredDefinition(kind={self.kind!r}, source={self.source!r})"
 
     @property
     def data(self) -> Mapping[str, Any]:
@@ -97,5 +110,5 @@ class AuthoredDefinition:
         Reloads compare definitions by identity first.
         """
         if self._standalone is None and not self.is_override:
-            object.__setattr__(self, "_standalone", self.kind.define(self.data, (self.source,)))
+            _set(self, "_standalone", self.kind.define(self.data, (self.source,)))
         return self._standalone

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import reduce
-from typing import Any, Final, NamedTuple, final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
 
-from stepwell.source.diagnostic import Span
 from stepwell.source.document import Document, Pointer
 from stepwell.source.immutable import immutable
 from stepwell.source.merge_patch import merge_patch
+
+if TYPE_CHECKING:
+    from stepwell.source.diagnostic import Span
 
 __all__ = [
     "ABSENT",

@@ -2,27 +2,73 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, KeysView, Mapping
-from typing import Any, ClassVar, Final, TypeVar
+from typing import Any, ClassVar, Final, NamedTuple, TypeVar, final
 
 from stepwell.model.layer import Origin, Source, origins_in
-from stepwell.model.schema import conventions, defaults, fields, integers
-from stepwell.source.document import FrozenMapping, thaw
+from stepwell.source.document import FrozenMapping, freeze, thaw
 from stepwell.source.immutable import Immutable
 from stepwell.source.notebook_repr import InNotebook
-from stepwell.source.spelling import suggest
-from stepwell.source.wording import parenthesised
 
-__all__ = ["Fields", "Record", "known_fields"]
+__all__ = ["Facts", "Fields", "Record", "facts", "know_facts", "known_fields"]
 
 T = TypeVar("T")
 _set: Final = object.__setattr__
 
 
+@final
+class Facts(NamedTuple):
+    """What a schema declares of the fields of a record.
+
+    Args:
+        fields: the fields in order.
+        nested: fields of each mapping.
+        defaults: default values, read-only.
+        conventions: suffix of each conventional value, and the field that must be set for it.
+        integers: integer fields, which a file may write as ``100.0``.
+    """
+
+    fields: tuple[str, ...]
+    nested: Mapping[str, tuple[str, ...]]
+    defaults: Mapping[str, Any]
+    conventions: Mapping[str, tuple[str, str]]
+    integers: frozenset[str]
+
+
+_FACTS: Final[dict[str, Facts]] = {}
+
+
+def facts(name: str) -> Facts:
+    """Return the facts of a schema."""
+    known = _FACTS.get(name)
+    if known is None:
+        from stepwell.model import schema
+
+        names = schema.fields(name)
+        nested = {field: schema.fields_of(name, field) for field in names}
+        conventions = {key: (each.suffix, each.requires) for key, each in schema.conventions(name).items()}
+        known = _FACTS[name] = Facts(
+            names,
+            nested,
+            schema.defaults(name),
+            conventions,
+            schema.integers(name),
+        )
+    return known
+
+
+def know_facts(name: str, plain: Facts) -> None:
+    """Keep the facts of a schema that need not be read again.
+
+    Args:
+        plain: with mutable defaults.
+    """
+    _FACTS.setdefault(name, plain._replace(defaults=freeze(plain.defaults)))
+
+
 def known_fields(record: type[T], stated: Mapping[str, Any]) -> T:
-    """Create a dataclass from a mapping and ignore unknown keys."""
-    known: Mapping[str, Any] = record.__dataclass_fields__  # type: ignore[attr-defined]
+    """Create a record from a mapping and ignore unknown keys."""
+    known: tuple[str, ...] = record._fields  # type: ignore[attr-defined]
     return record(**{key: value for key, value in stated.items() if key in known})
 
 
@@ -48,7 +94,7 @@ class Fields(Immutable):
     @classmethod
     def fields(cls) -> tuple[str, ...]:
         """Return the field names in schema order, and ``extensions`` for ``x-`` keys."""
-        return (*fields(cls.SCHEMA), "extensions")
+        return (*facts(cls.SCHEMA).fields, "extensions")
 
     def __getitem__(self, name: str) -> Any:
         """Return the effective value of a field (stated, conventional or default), or ``None``.
@@ -58,11 +104,12 @@ class Fields(Immutable):
         """
         value = self.data.get(name)
         if value is not None:
-            return int(value) if type(value) is float and name in integers(self.SCHEMA) else value
-        if name in conventions(self.SCHEMA):
+            return int(value) if type(value) is float and name in facts(self.SCHEMA).integers else value
+        known = facts(self.SCHEMA)
+        if name in known.conventions:
             return self.conventional(name)
-        default = defaults(self.SCHEMA).get(name)
-        if default is None and name not in self.data and name not in fields(self.SCHEMA):
+        default = known.defaults.get(name)
+        if default is None and name not in self.data and name not in known.fields:
             return self._undeclared(name)
         return default
 
@@ -75,31 +122,34 @@ class Fields(Immutable):
 
     def conventional(self, name: str) -> str | None:
         """Return the conventional value of a field, or ``None``."""
-        convention = conventions(self.SCHEMA).get(name)
-        if convention is None or self.data.get(convention.requires) is None:
+        suffix, requires = facts(self.SCHEMA).conventions.get(name, ("", ""))
+        if not requires or self.data.get(requires) is None:
             return None
-        return f"{self.data['name']}{convention.suffix}"
+        return f"{self.data['name']}{suffix}"
 
     def _undeclared(self, name: str) -> Any:
         if name == "extensions":
             return self.extensions
         if name[:2] == "x-":
             return None
-        hint = parenthesised(suggest(name, fields(self.SCHEMA)))
+        from stepwell.source.spelling import suggest
+        from stepwell.source.wording import parenthesised
+
+        hint = parenthesised(suggest(name, facts(self.SCHEMA).fields))
         raise KeyError(f"a {type(self).__name__} has no field `{name}`{hint}")
 
     def effective(self) -> dict[str, Any]:
         """Return all fields with a value in schema order, then the ``x-`` keys."""
-        schema, data = self.SCHEMA, self.data
-        values = {**defaults(schema), **data}
-        for name in conventions(schema):
+        known, data = facts(self.SCHEMA), self.data
+        values = {**known.defaults, **data}
+        for name in known.conventions:
             if name not in data and (conventional := self.conventional(name)) is not None:
                 values[name] = conventional
-        for name in integers(schema):
+        for name in known.integers:
             if name in values:
                 values[name] = int(values[name])
-        known = {name: values[name] for name in fields(schema) if name in values}
-        return known | {name: value for name, value in data.items() if name[:2] == "x-"}
+        stated = {name: values[name] for name in known.fields if name in values}
+        return stated | {name: value for name, value in data.items() if name[:2] == "x-"}
 
     def to_dict(self, *, resolved: bool = True) -> dict[str, Any]:
         """Return the fields as mutable plain data.
@@ -130,6 +180,8 @@ class Fields(Immutable):
         """Hash of all effective values, regardless of their origin."""
         if not self._digest:  # computed once, when first read
             content = [type(self).__name__, self.effective()]
+            import json
+
             text = json.dumps(content, default=dict, sort_keys=True, separators=(",", ":"))
             import hashlib  # few commands digest anything
 
@@ -181,7 +233,7 @@ class Record(InNotebook, Fields):
             conventional = self.conventional(field)
             if conventional is not None:
                 return Origin(conventional, None, None, None, "by convention")
-            default = defaults(self.SCHEMA).get(field)
+            default = facts(self.SCHEMA).defaults.get(field)
             if default is not None:
                 return Origin(default, None, None, None, "schema default")
         return Origin(None, None, None, None, "not stated")

@@ -9,11 +9,21 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple, final
 
 from stepwell.model import schema, schema_errors
+from stepwell.model.definition import RESERVED_ID
 from stepwell.source.diagnostic import Diagnostic, Related, Severity
-from stepwell.source.document import Document, Pointer, Unreadable
+from stepwell.source.document import Document, Pointer
 from stepwell.source.errors import ProjectError
 from stepwell.source.spelling import Naming
-from stepwell.source.tree import EntryKind, Folder, Tree, read_document
+from stepwell.source.tree import (
+    CONFIG_NAME,
+    CONFIG_NAMES,
+    STAGING,
+    Folder,
+    Tree,
+    find_project,
+    has_table,
+    read_document,
+)
 
 __all__ = [
     "CONFIG_NAME",
@@ -33,16 +43,6 @@ __all__ = [
     "read_project",
     "valid_project",
 ]
-
-CONFIG_NAME: Final = "stepwell.toml"
-CONFIG_NAMES: Final = (CONFIG_NAME, "pyproject.toml")
-"""Files that may contain the settings of a project."""
-
-STAGING: Final = ".stepwell-import"
-"""Hidden folder of a project in which several files are staged (``write/transaction.py``)."""
-
-RESERVED_ID: Final = "all"
-"""Represents all workspaces, so it is not a valid workspace id."""
 
 
 @final
@@ -205,27 +205,9 @@ class Project:
         """Location of Stepwell's table in the configuration file."""
         return self.settings.prefix
 
-
-def find_project(start: str) -> str:
-    """Return the nearest project folder at or above a folder.
-
-    Args:
-        start: absolute.
-
-    Raises:
-        ProjectError: no parent contains a configuration.
-    """
-    folder = start
-    while True:
-        if os.path.isfile(os.path.join(folder, CONFIG_NAME)) or _has_table(Folder(folder)):
-            return folder
-        above = os.path.dirname(folder)
-        if above == folder:
-            raise ProjectError(
-                f"no Stepwell project: neither {start} nor any parent contains a {CONFIG_NAME} "
-                "(or a pyproject.toml with a [tool.stepwell] table); run `stepwell init` to create one"
-            )
-        folder = above
+    def at(self, tree: Tree) -> Project:
+        """Return the project with other access to its files."""
+        return replace(self, tree=tree)
 
 
 def open_project(folder: str, tree: Tree | None = None) -> Project:
@@ -258,7 +240,7 @@ def read_project(root: str, tree: Tree) -> Project | None:
     prefix: tuple[str, ...] = ()
     if tree.follow(CONFIG_NAME).kind is not None or any(item.name == CONFIG_NAME for item in tree.scan("")):
         name = CONFIG_NAME  # a broken link is reported, not skipped
-    elif _has_table(tree):
+    elif has_table(tree):
         name, prefix = "pyproject.toml", ("tool", "stepwell")
     else:
         return None
@@ -288,21 +270,6 @@ def valid_project(root: str, tree: Tree, document: Document, prefix: Pointer) ->
     for step in prefix:
         data = data[str(step)]
     return Project(root, replace(_settings(data), config=document, prefix=prefix), tree)
-
-
-def _has_table(tree: Tree) -> bool:
-    """Return whether ``pyproject.toml`` has a Stepwell table."""
-    there = tree.follow("pyproject.toml").kind is EntryKind.FILE
-    content = tree.read("pyproject.toml") if there else b""
-    if isinstance(content, Diagnostic) or b"stepwell" not in content:
-        return False
-    from stepwell.source import toml
-
-    try:
-        table = toml.load(content.decode("utf-8", "replace")).get("tool", {})
-    except Unreadable:  # other tools report an invalid pyproject.toml
-        return False
-    return isinstance(table, dict) and isinstance(table.get("stepwell"), dict)
 
 
 def _check(document: Document, data: Mapping[str, Any], prefix: Pointer) -> list[tuple[Diagnostic, set[str]]]:

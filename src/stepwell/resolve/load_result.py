@@ -34,12 +34,17 @@ class Summary(NamedTuple):
         files: number of files read.
         steps: numbers of steps in each view, and of those that it adds to the core; the core's under
             ``None``.
+        diagnostics: findings in each view.
+        workspace: the default workspace; empty for none.
+        has_references: whether the settings have the table ``[references]``.
     """
 
     root: str
     files: int
     steps: Mapping[str | None, tuple[int, int]]
     diagnostics: Mapping[str | None, tuple[Diagnostic, ...]]
+    workspace: str
+    has_references: bool
 
 
 @final

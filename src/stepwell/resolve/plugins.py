@@ -38,6 +38,8 @@ GROUP_OF_TYPES: Final = "stepwell.step_types"
 _FORM: Final = re.compile(r"(?P<module>\w+(\.\w+)*)\s*(:\s*(?P<attr>\w+(\.\w+)*))?\s*(\[.*\])?")
 """Syntax of entry point values (entry points specification, data model)."""
 
+logging.getLogger("stepwell").addHandler(logging.NullHandler())  # silent by default
+
 _log = logging.getLogger(__name__)
 
 

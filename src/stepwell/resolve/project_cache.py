@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from stepwell.model.settings import Project
     from stepwell.resolve.layout import Layout
     from stepwell.resolve.load import Progress, ReadCache
-    from stepwell.resolve.plugins import Plugin
     from stepwell.resolve.snapshot import Snapshot
     from stepwell.resolve.view import View
     from stepwell.source.diagnostic import Diagnostic, Span
@@ -83,90 +82,64 @@ def cache_options(environment: Mapping[str, str], *, verify: bool = False) -> Ca
 
 
 def load_cached(
-    root: str, today: date, options: CacheOptions, progress: Progress | None = None
+    folder: str, today: date, options: CacheOptions, progress: Progress | None = None
 ) -> LoadResult:
-    """Load a project with the plugins of this environment, from the cache as far as it is current.
-
-    Args:
-        root: absolute, links resolved.
+    """Load the project in a folder with the plugins of this environment, from the cache as far as possible.
 
     Raises:
         ProjectError: the folder contains no project.
     """
-    folder, key = options.folder_of(root), options.key
-    stored = _stored(os.path.join(folder, _NAME), key) if folder and key is not None else None
+    root = os.path.realpath(folder)
+    place, key = options.folder_of(root), options.key
+    stored = _stored(os.path.join(place, _NAME), key) if place and key is not None else None
     differences = None
     if stored is not None and key is not None:
         differences = stored.observations.compare(root, by_content=options.verify)
         if differences.is_empty and stored.holds_on(today):
             if differences.renewed or differences.folders:
-                stored.renew(root, folder, key, verify=options.verify)
+                stored.renew(root, place, key, verify=options.verify)
             return stored.result(root, today)
-    draft = Draft.begin(folder, _NAME) if folder else None
-    if draft is None or key is None:
-        return _load(root, Folder(root), today, progress, None)
-    try:
-        return _load_and_store(root, today, progress, draft, key, stored, differences)
-    finally:
-        draft.discard()
-
-
-def _load(
-    root: str,
-    tree: Tree,
-    today: date,
-    progress: Progress | None,
-    plugins: Callable[[], tuple[Plugin, ...]] | None,
-    known: Callable[[Project], ReadCache] | None = None,
-) -> LoadResult:
     from stepwell.model.settings import open_project
     from stepwell.resolve.load import load
     from stepwell.resolve.plugins import find_plugins
 
-    project = open_project(root, tree)
-    if known is None:
-        return load(project, today, progress, plugins or find_plugins)
-    return load(project, today, progress, plugins or find_plugins, known(project))
+    draft = Draft.begin(place, _NAME) if place and os.path.isdir(root) else None
+    if draft is None or key is None:
+        return load(open_project(folder), today, progress, find_plugins)
+    try:
+        environment = _environment(draft.began) if stored is None else stored.environment
+        recorder = Recorder(root)
+        project = open_project(folder, recorder)
+        known: ReadCache = _unknown
+        if stored is not None and differences is not None and stored.has_settings_of(project):
+            known = stored.known(today, differences, recorder)
+        # the environment of a stored load has no plugins
+        plugins = () if stored is not None or not project.settings.plugins else find_plugins()
+        loaded = load(project, today, progress, lambda: plugins, known)
+        if (
+            environment is not None
+            and not plugins
+            and recorder.is_complete_record
+            and not project.diagnostics
+        ):
+            _store(loaded, recorder, environment, draft, key)
+        return loaded.replaced(project=project.at(Folder(root)))
+    finally:
+        draft.discard()
 
 
-def _load_and_store(
-    root: str,
-    today: date,
-    progress: Progress | None,
-    draft: Draft,
-    key: bytes,
-    stored: _Stored | None,
-    differences: Differences | None,
-) -> LoadResult:
-    """Load a project, and store the result if it depends on nothing that cannot be observed."""
-    environment = _environment(draft.began) if stored is None else stored.environment
-    recorder = Recorder(root)
+def _unknown(_: Listed) -> CheckedFile | None:
+    return None
 
-    def plugins() -> tuple[Plugin, ...]:
-        nonlocal environment
-        if stored is not None:  # it is of an environment without plugins
-            return ()
-        from stepwell.resolve.plugins import find_plugins
 
-        found = find_plugins()
-        environment = None if found else environment
-        return found
+def _store(
+    loaded: LoadResult, recorder: Recorder, environment: _Environment, draft: Draft, key: bytes
+) -> None:
+    from stepwell.resolve.load import collector_paused
 
-    def known(project: Project) -> ReadCache:
-        if stored is None or differences is None or not stored.has_settings_of(project):
-            return lambda _: None
-        return stored.known(today, differences, recorder)
-
-    loaded = _load(root, recorder, today, progress, plugins, known)
-    if environment is not None and recorder.is_complete_record and not loaded.project.diagnostics:
-        from stepwell.resolve.load import collector_paused
-
-        with collector_paused():
-            observations = recorder.observations(draft.began)
-            draft.commit(key, *_encoded(loaded, observations, recorder.contents, environment))
-    from dataclasses import replace
-
-    return loaded.replaced(project=replace(loaded.project, tree=Folder(root)))
+    with collector_paused():
+        observations = recorder.observations(draft.began)
+        draft.commit(key, *_encoded(loaded, observations, recorder.contents, environment))
 
 
 _Environment = tuple[
@@ -235,7 +208,7 @@ class _Stored:
     """A load on disk, decoded as far as it is used."""
 
     def __init__(self, sealed: Sealed) -> None:
-        _, self.environment, observations, self._day, self._files, self._steps, self._found = sealed.head
+        _, self.environment, observations, self._day, self._figures, self._found = sealed.head
         self.observations = Observations(*observations)
         self._sealed = sealed
 
@@ -271,7 +244,8 @@ class _Stored:
         parts = {name: part_of_full(name) for name in _PARTS_OF_RELOADS}
         parts["project"] = lambda: self._body.project(Folder(root))
         parts["snapshot"] = lambda: self._body.snapshot(by_view)
-        summary = Summary(root, self._files, dict(self._steps), by_view)
+        files, steps, *settings = self._figures
+        summary = Summary(root, files, dict(steps), by_view, *settings)
         return LoadResult(parts, today=today, diagnostics=found[:count], summary=summary)
 
     def known(self, today: date, differences: Differences, recorder: Recorder) -> ReadCache:
@@ -348,7 +322,12 @@ class _Body:
         layout: tuple[Any, ...],
         workspaces: list[tuple[str, int, Any]],
         views: list[tuple[str | None, dict[str, tuple[dict[str, _Ref], tuple[str, ...]]]]],
+        schemas: list[tuple[str, tuple[Any, ...]]],
     ) -> None:
+        from stepwell.model.record import Facts, know_facts
+
+        for name, facts in schemas:
+            know_facts(name, Facts(*facts))
         self.contents = contents
         self.files = [_File(*file) for file in files]
         self._paths = paths
@@ -432,8 +411,6 @@ class _Body:
 
     def load(self, root: str, today: date) -> LoadResult:
         """Load the project as it was stored, with everything that reloads need."""
-        from dataclasses import replace
-
         from stepwell.resolve.load import load
 
         tree = Staged(Folder(root), dict(zip(self._paths, self.contents, strict=True)))
@@ -442,7 +419,7 @@ class _Body:
         def known(listed: Listed) -> CheckedFile | None:
             return self.checked(self.places[listed.path])
 
-        loaded = load(replace(project, tree=tree), today, known=known, layout=self._restored_layout())
+        loaded = load(project.at(tree), today, known=known, layout=self._restored_layout())
         return loaded.replaced(project=project)
 
     def _restored_layout(self) -> Layout:
@@ -520,6 +497,7 @@ def _encoded(
     loaded: LoadResult, observations: Observations, contents: Mapping[str, bytes], environment: _Environment
 ) -> tuple[tuple[Any, ...], bytes]:
     """Return a load as the head and the body of a sealed file."""
+    from stepwell.model.kinds import KIND_OF_NOUN
     from stepwell.source.document import thaw
 
     at = {path: index for index, path in enumerate(observations.files)}
@@ -561,7 +539,7 @@ def _encoded(
         views.append((key, tables))
         steps.append((key, (len(view), len(view.steps.above))))
         by_view.append((key, tuple(found.setdefault(item, len(found)) for item in view.diagnostics)))
-    config = loaded.project.config
+    config, settings = loaded.project.config, loaded.project.settings
     workspaces = [
         (key, -1, None) if item.document is None else (key, at[item.document.path], data_of(item.document))
         for key, item in snapshot.workspaces.items()
@@ -581,17 +559,25 @@ def _encoded(
         stored_layout,
         workspaces,
         views,
+        [_plain_facts(schema) for schema in (*KIND_OF_NOUN, "workspace")],
     )
     head = (
         _VERSION,
         environment,
         tuple(observations),
         day,
-        loaded.files,
-        steps,
+        (loaded.files, steps, settings.workspace, settings.references is not None),
         (len(loaded.diagnostics), [_plain(item) for item in found], by_view),
     )
     return head, marshal.dumps(body)
+
+
+def _plain_facts(schema: str) -> tuple[str, tuple[Any, ...]]:
+    from stepwell.model.record import facts
+    from stepwell.source.document import thaw
+
+    fields, nested, defaults, conventions, integers = facts(schema)
+    return schema, (fields, dict(nested), thaw(defaults), dict(conventions), integers)
 
 
 def _is_dated(file: CheckedFile) -> bool:

@@ -9,12 +9,10 @@ from typing import Any, final
 
 from stepwell.model import Record
 from stepwell.model.layer import Origin, Source, origins_in
-from stepwell.model.schema import fields, fields_of
+from stepwell.model.record import facts
 from stepwell.source.document import Pointer
 from stepwell.source.immutable import immutable
 from stepwell.source.notebook_repr import InNotebook
-from stepwell.source.spelling import suggest
-from stepwell.source.wording import parenthesised
 
 __all__ = [
     "Explanation",
@@ -99,7 +97,7 @@ def _explained(definition: Record, pointer: Pointer, hidden: tuple[Record, ...])
 
 def _fields_of(definition: Record) -> tuple[str, ...]:
     removed = (key for source in definition.sources for key in source.document.data)
-    known = fields(definition.SCHEMA)
+    known = facts(definition.SCHEMA).fields
     return (*known, *dict.fromkeys(key for key in (*definition.extensions, *removed) if key not in known))
 
 
@@ -147,7 +145,8 @@ def pointer_of(field: str, definition: Record) -> Pointer:
         return tuple(pointer)
     if not pointer and parts[0] in known:
         pointer, values = [parts.pop(0)], []
-    declared = fields_of(definition.SCHEMA, pointer[0]) if pointer and not pointer[0].startswith("x-") else ()
+    nested = facts(definition.SCHEMA).nested
+    declared = nested.get(pointer[0], ()) if pointer else ()
     if len(pointer) == 1 and len(parts) == 1 and parts[0] in declared:
         return (*pointer, parts[0])
     if not parts:
@@ -159,5 +158,8 @@ def pointer_of(field: str, definition: Record) -> Pointer:
     )
     if not choices:
         raise LookupError(f"{owner} has no fields")
+    from stepwell.source.spelling import suggest
+    from stepwell.source.wording import parenthesised
+
     hint = parenthesised(suggest(parts[0], choices))
     raise LookupError(f"{owner} has no field `{'.'.join(parts)}`{hint}")

@@ -14,7 +14,6 @@ from stepwell.resolve.view import Code, View
 from stepwell.source.document import FrozenMapping
 from stepwell.source.errors import UnknownWorkspace
 from stepwell.source.immutable import Immutable, immutable
-from stepwell.source.spelling import closest
 
 __all__ = [
     "Changes",
@@ -66,15 +65,20 @@ class Snapshot(Immutable):
         try:
             return self._views[workspace]
         except KeyError:
+            from stepwell.source.spelling import closest
+
             raise UnknownWorkspace(workspace, closest(workspace, self._views, 3)) from None
 
     def with_code(self, code: Code) -> Snapshot:
         """Return the Snapshot with other sources; views with these sources are reused."""
-        views = {workspace: self._views[workspace].with_code(code) for workspace in self.workspaces}
         core = self.core.with_code(code)
-        if core is self.core and all(views[view] is self._views[view] for view in views):
+        if core is self.core and all(view.code is code for view in self._views.values()):
             return self
-        return Snapshot(core, self.workspaces, views)
+        return Snapshot(
+            core,
+            self.workspaces,
+            Views(self.workspaces, lambda workspace: self._views[workspace].with_code(code)),
+        )
 
     @cached_property
     def owners(self) -> Mapping[str, tuple[str, ...]]:

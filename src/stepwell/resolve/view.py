@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import ItemsView, Iterator, Mapping
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, Final, Protocol, TypeVar, final, overload
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, final, overload
 
 from stepwell.model import (
     KINDS,
@@ -14,15 +14,16 @@ from stepwell.model import (
     ProviderDefinition,
     StepDefinition,
 )
-from stepwell.model.component import COMPONENT_KINDS, IMPLEMENTATION, Component
-from stepwell.resolve.provenance import Explanation, explain, explain_all
 from stepwell.resolve.table import LayeredTable
-from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.document import FrozenMapping
 from stepwell.source.errors import ComponentError, UnknownStep
 from stepwell.source.immutable import Immutable
 from stepwell.source.notebook_repr import InNotebook
-from stepwell.source.spelling import closest, suggest
+
+if TYPE_CHECKING:
+    from stepwell.model.component import Component
+    from stepwell.resolve.provenance import Explanation
+    from stepwell.source.diagnostic import Diagnostic
 
 __all__ = ["LEGACY_FIELDS", "Code", "View"]
 
@@ -127,6 +128,8 @@ class View(InNotebook, Immutable, Mapping[str, StepDefinition]):
             found = self.get(name)
         if found is not None:
             return found
+        from stepwell.source.spelling import closest
+
         near = closest(name, self.steps.order, 3) if isinstance(name, str) else ()
         raise UnknownStep(name, near, self.title)
 
@@ -237,6 +240,8 @@ class View(InNotebook, Immutable, Mapping[str, StepDefinition]):
             LookupError: unknown field.
             TypeError: no field specified.
         """
+        from stepwell.resolve.provenance import explain
+
         if field is None:
             step, _, field = step.partition(".")
             if not field:
@@ -252,6 +257,8 @@ class View(InNotebook, Immutable, Mapping[str, StepDefinition]):
         Raises:
             UnknownStep: with suggestions.
         """
+        from stepwell.resolve.provenance import explain_all
+
         definition = self[step]
         return explain_all(definition, self.steps.hidden(definition.name))
 
@@ -301,6 +308,8 @@ class View(InNotebook, Immutable, Mapping[str, StepDefinition]):
             return self._parts[step, kind]
         except KeyError:
             pass
+        from stepwell.model.component import COMPONENT_KINDS, IMPLEMENTATION
+
         definition = self[step]
         if kind == IMPLEMENTATION:
             registered = self.implementations.get(definition.name)
@@ -310,6 +319,8 @@ class View(InNotebook, Immutable, Mapping[str, StepDefinition]):
         elif kind in COMPONENT_KINDS:
             component = self.components(step)[kind]
         else:
+            from stepwell.source.spelling import suggest
+
             hint = (
                 suggest(kind, (*COMPONENT_KINDS, IMPLEMENTATION))
                 or f"valid kinds: {', '.join(COMPONENT_KINDS)}"

@@ -8,8 +8,10 @@ import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import IO, Final
+from typing import IO, TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = [
     "held",
@@ -45,7 +47,7 @@ def write_atomically(path: Path, content: str | bytes) -> bool:
 
 def _write_atomically(path: Path, content: str | bytes) -> bool:
     content = content.encode("utf-8") if isinstance(content, str) else content
-    target = Path(os.path.realpath(path))
+    target = type(path)(os.path.realpath(path))
     try:
         if target.read_bytes() == content:
             return False
@@ -72,7 +74,7 @@ def _write_atomically(path: Path, content: str | bytes) -> bool:
 
 def write_new(path: str | Path, content: bytes) -> None:
     """Create a file and flush it to disk."""
-    with Path(path).open("xb") as file:
+    with open(path, "xb") as file:
         _write(file, content)
 
 

@@ -6,9 +6,10 @@ from bisect import bisect_right
 from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache, partial
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple, NoReturn, TypeVar, final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, TypeVar, final
 
-from stepwell.source.diagnostic import Span
+if TYPE_CHECKING:
+    from stepwell.source.diagnostic import Span
 
 __all__ = [
     "Document",
@@ -202,6 +203,8 @@ def span_of(path: str, text: str, stretch: Stretch) -> Span:
 
     Lines end at LF, CRLF or CR only (YAML 1.2.2 section 5.4).
     """
+    from stepwell.source.diagnostic import Span
+
     starts = _line_starts(text)
     start, end = stretch
     line = bisect_right(starts, start)

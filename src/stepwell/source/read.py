@@ -8,11 +8,13 @@ import re
 import stat
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from stepwell.source import yaml_flat
-from stepwell.source.diagnostic import Diagnostic, Related, Severity, Span
 from stepwell.source.document import Document, FrozenMapping, TextMap, Unreadable, freeze_mapping, span_of
+
+if TYPE_CHECKING:
+    from stepwell.source.diagnostic import Diagnostic
 
 __all__ = [
     "MAX_BYTES",
@@ -46,13 +48,13 @@ def read(root: str, path: str) -> Document | Diagnostic:
         path: relative to ``root``, with ``/``.
     """
     content = read_bytes(root, path)
-    return content if isinstance(content, Diagnostic) else read_text(path, content)
+    return read_text(path, content) if isinstance(content, bytes) else content
 
 
 def read_bytes(root: str, path: str) -> bytes | Diagnostic:
     """Return the bytes of a regular file of at most ``MAX_BYTES``, or a finding."""
     found = read_with_status(root, path)
-    return found if isinstance(found, Diagnostic) else found[0]
+    return found[0] if isinstance(found, tuple) else found
 
 
 def read_with_status(root: str, path: str) -> tuple[bytes, os.stat_result] | Diagnostic:
@@ -132,6 +134,8 @@ def document_of(path: str, content: bytes, data: Mapping[str, Any] | None) -> Do
 
 
 def _diagnostic(path: str, text: str, fault: Unreadable) -> Diagnostic:
+    from stepwell.source.diagnostic import Diagnostic, Related, Severity
+
     related = tuple(Related(message, span_of(path, text, place)) for message, place in fault.related)
     span = span_of(path, text, fault.stretch)
     return Diagnostic(fault.id, Severity.ERROR, fault.message, span, fault.help, related)
@@ -182,6 +186,9 @@ def _load(form: str, text: str) -> tuple[dict[str, Any], list[Unreadable]]:
 
 @lru_cache(maxsize=64)
 def _locate_yaml(text: str) -> TextMap:
+    places = yaml_flat.locate(text)
+    if places is not None:
+        return places
     from stepwell.source import yaml
 
     return yaml.locate(text)
@@ -228,6 +235,8 @@ def _not_utf8(path: str, content: bytes, error: UnicodeDecodeError) -> Diagnosti
     byte = content[error.start]
     shown = bytes([byte]).decode("latin-1")
     meant = f" (in Latin-1 this byte is `{shown}`)" if shown.isprintable() else ""
+    from stepwell.source.diagnostic import Diagnostic, Severity
+
     return Diagnostic(
         "not-utf-8",
         Severity.ERROR,
@@ -238,4 +247,6 @@ def _not_utf8(path: str, content: bytes, error: UnicodeDecodeError) -> Diagnosti
 
 
 def _rejected(path: str, rule: str, message: str, help_text: str | None) -> Diagnostic:
+    from stepwell.source.diagnostic import Diagnostic, Severity, Span
+
     return Diagnostic(rule, Severity.ERROR, message, Span(path), help_text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -80,6 +79,8 @@ def typed(text: str, like: object) -> Any:
     """
     if isinstance(like, str):
         return text
+    import json
+
     value: Any = text
     with suppress(ValueError, OverflowError):
         value = json.loads(text) if text[:1] in ("[", "{") else resolve(text)

@@ -9,13 +9,35 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple, Protocol, final
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, final
+
+from stepwell.source.errors import ProjectError
 
 if TYPE_CHECKING:
     from stepwell.source.diagnostic import Diagnostic
     from stepwell.source.document import Document
 
-__all__ = ["EntryKind", "Folder", "Staged", "Target", "Tree", "TreeEntry", "read_document"]
+__all__ = [
+    "CONFIG_NAME",
+    "CONFIG_NAMES",
+    "STAGING",
+    "EntryKind",
+    "Folder",
+    "Staged",
+    "Target",
+    "Tree",
+    "TreeEntry",
+    "find_project",
+    "has_table",
+    "read_document",
+]
+
+CONFIG_NAME: Final = "stepwell.toml"
+CONFIG_NAMES: Final = (CONFIG_NAME, "pyproject.toml")
+"""Files that may contain the settings of a project."""
+
+STAGING: Final = ".stepwell-import"
+"""Hidden folder of a project in which several files are staged (``write/transaction.py``)."""
 
 
 @final
@@ -201,3 +223,41 @@ class Staged:
 
     def expect(self, paths: Iterable[str]) -> None:
         self.below.expect(path for path in paths if path not in self.files)
+
+
+def find_project(start: str) -> str:
+    """Return the nearest project folder at or above a folder.
+
+    Args:
+        start: absolute.
+
+    Raises:
+        ProjectError: no parent contains a configuration.
+    """
+    folder = start
+    while True:
+        if os.path.isfile(os.path.join(folder, CONFIG_NAME)) or has_table(Folder(folder)):
+            return folder
+        above = os.path.dirname(folder)
+        if above == folder:
+            raise ProjectError(
+                f"no Stepwell project: neither {start} nor any parent contains a {CONFIG_NAME} "
+                "(or a pyproject.toml with a [tool.stepwell] table); run `stepwell init` to create one"
+            )
+        folder = above
+
+
+def has_table(tree: Tree) -> bool:
+    """Return whether ``pyproject.toml`` has a Stepwell table."""
+    there = tree.follow("pyproject.toml").kind is EntryKind.FILE
+    content = tree.read("pyproject.toml") if there else b""
+    if not isinstance(content, bytes) or b"stepwell" not in content:
+        return False
+    from stepwell.source import toml
+    from stepwell.source.document import Unreadable
+
+    try:
+        table = toml.load(content.decode("utf-8", "replace")).get("tool", {})
+    except Unreadable:  # other tools report an invalid pyproject.toml
+        return False
+    return isinstance(table, dict) and isinstance(table.get("stepwell"), dict)

@@ -9,13 +9,15 @@ both readers.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from string import ascii_letters
 from typing import Any, Final, final
 
+from stepwell.source.document import Pointer, Stretch, TextMap
 from stepwell.source.scalars import WORDS
 
-__all__ = ["load"]
+__all__ = ["load", "locate"]
 
 _RUN: Final = r"[^\x00-\x1f\x7f#:]"
 _ITEM: Final = r"[A-Za-z_][A-Za-z0-9_.-]*"
@@ -41,6 +43,7 @@ _KEYLESS: Final = re.compile(
     re.VERBOSE,
 ).fullmatch
 _A_KEY: Final = re.compile(_KEY_TEXT).fullmatch
+_WORDS: Final = re.compile(_ITEM).finditer
 _WORD: Final = re.compile(_ITEM).findall
 _PLAIN, _INTEGER, _FLOW = 1, 2, 5
 _LETTERS: Final = frozenset(ascii_letters)
@@ -158,3 +161,49 @@ def _stated(key: str, value: str) -> _Entry | None:
 @lru_cache(maxsize=256)
 def _is_key(key: str) -> bool:
     return key not in _NOT_TEXT and _A_KEY(key) is not None
+
+
+def locate(text: str) -> TextMap | None:
+    """Return the positions of all keys and values of a flat document, or ``None`` for another text."""
+    if load(text) is None:
+        return None
+    keys: dict[Pointer, Stretch] = {}
+    values: dict[Pointer, Stretch] = {}
+    at = 4 if text.startswith("---\n") else 0
+    opened, items = "", 0
+    for line in text[at:].split("\n"):
+        key, value = _entry_of(line)
+        if key:
+            keys[key,] = (at, at + len(key))
+            opened, items = key, 0
+            if value is not _OPENS_LIST:
+                values.update(_stretches(key, line, at))
+        elif value is not None:
+            indentation, word = value
+            start = at + line.index(word, len(indentation) + 1)
+            values[opened, items] = (start, start + len(word))
+            values[opened,] = (values.get((opened,), (at + len(indentation),))[0], start + len(word))
+            items += 1
+        at += len(line) + 1
+    values[()] = (keys[next(iter(keys))][0], max(end for _, end in values.values()))
+    return TextMap(keys, values)
+
+
+def _stretches(key: str, line: str, at: int) -> Iterator[tuple[Pointer, Stretch]]:
+    """Yield the positions of the value in a line, and of its items."""
+    found = _VALUE(line, len(key) + 2)
+    if found is None:  # a word that begins with another letter
+        yield (key,), (at + len(key) + 2, at + len(line))
+        return
+    kind = found.lastindex or 0
+    start, end = found.span(kind)
+    if kind == _PLAIN:
+        end = start + len(found[kind].rstrip(" "))
+    elif kind == _FLOW:
+        for place, word in enumerate(_WORDS(line, start, end)):
+            yield (key, place), (at + word.start(), at + word.end())
+        start, end = line.rindex("[", 0, start + 1), line.index("]", end)
+        end += 1
+    elif kind != _INTEGER:  # quoted
+        start, end = start - 1, end + 1
+    yield (key,), (at + start, at + end)

@@ -2,41 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, final
-
-import yaml
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
 
 from stepwell.source import scalars
 
+if TYPE_CHECKING:
+    import yaml
+
 __all__ = ["to_yaml"]
 
-
-@final
-class _Dumper(yaml.SafeDumper):
-    """PyYAML's dumper with quotes for strings that YAML 1.2 would read as another type."""
-
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - repeated values are written out
-        return True
-
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
-        super().increase_indent(flow, indentless=False)
-
-
+_WIDTH: Final = 100
 _SURPRISING: Final = frozenset("\x85\u2028\u2029\ufeff")
-
-
-def _text(dumper: _Dumper, value: str) -> yaml.ScalarNode:
-    style = None
-    try:
-        plain = scalars.resolve(value) == value
-    except OverflowError:
-        plain = False
-    if not plain or not _SURPRISING.isdisjoint(value):
-        style = '"'
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
-
-
-_Dumper.add_representer(str, _text)
 
 
 def to_yaml(data: Any, *, ascii_only: bool = False) -> str:
@@ -45,10 +24,102 @@ def to_yaml(data: Any, *, ascii_only: bool = False) -> str:
     Args:
         data: plain data of ``dict``, ``list`` and scalars.
     """
+    if isinstance(data, dict) and data:
+        try:
+            return "".join(_mapping(data, 0))
+        except _NotSimple:
+            pass
     text = _dump(data, allow_unicode=not ascii_only)
     return text if text.replace("\n", "").isprintable() else _dump(data, allow_unicode=False)
 
 
+class _NotSimple(Exception):
+    """Data that needs PyYAML."""
+
+
+_WORD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,99}").fullmatch
+_SENTENCE: Final = re.compile(r"[A-Za-z_](?:[!-\"$-9;-~]| (?=[!-\"$-9;-~]))*").fullmatch
+"""ASCII without `: ` and ` #`, and with single spaces only."""
+_NO_TEXT: Final = frozenset({"null", "true", "false", "yes", "no", "on", "off"})
+
+
+def _mapping(data: dict[Any, Any], indent: int) -> Iterator[str]:
+    """Yield the lines of a mapping as PyYAML writes them, which takes far longer to import than to write.
+
+    Raises:
+        _NotSimple: PyYAML is needed.
+    """
+    for key, value in data.items():
+        if not isinstance(key, str) or _WORD(key) is None or key.lower() in _NO_TEXT:
+            raise _NotSimple
+        start = f"{' ' * indent}{key}:"
+        if isinstance(value, dict) and value:
+            yield f"{start}\n"
+            yield from _mapping(value, indent + 2)
+        elif isinstance(value, list) and value:
+            yield f"{start}\n"
+            for item in value:
+                yield _scalar(f"{' ' * (indent + 2)}-", item, indent + 4)
+        else:
+            yield _scalar(start, value, indent + 2)
+
+
+def _scalar(start: str, value: Any, indent: int) -> str:
+    if isinstance(value, str):
+        if _SENTENCE(value) is None or value.lower() in _NO_TEXT:
+            raise _NotSimple
+        return _folded(start, value, indent)
+    if value is None or isinstance(value, bool):
+        return f"{start} {'null' if value is None else str(value).lower()}\n"
+    if type(value) is int:
+        return f"{start} {value}\n"
+    if isinstance(value, (list, dict)) and not value:
+        return f"{start} {'{}' if isinstance(value, dict) else '[]'}\n"
+    raise _NotSimple
+
+
+def _folded(start: str, text: str, indent: int) -> str:
+    """Break a text at the first space after the width."""
+    if len(start) + 1 + len(text) <= _WIDTH:
+        return f"{start} {text}\n"
+    first, *words = text.split(" ")
+    lines = [f"{start} {first}"]
+    for word in words:
+        if len(lines[-1]) > _WIDTH:
+            lines.append(f"{' ' * indent}{word}")
+        else:
+            lines[-1] += f" {word}"
+    return "\n".join(lines) + "\n"
+
+
 def _dump(data: Any, *, allow_unicode: bool) -> str:
-    text: str = yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=allow_unicode, width=100)
+    import yaml
+
+    text: str = yaml.dump(data, Dumper=_dumper(), sort_keys=False, allow_unicode=allow_unicode, width=_WIDTH)
     return text
+
+
+@cache
+def _dumper() -> type[yaml.SafeDumper]:
+    """Return PyYAML's dumper with quotes for strings that YAML 1.2 would read as another type."""
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - repeated values are written out
+            return True
+
+        def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
+            super().increase_indent(flow, indentless=False)
+
+    def text(dumper: Dumper, value: str) -> yaml.ScalarNode:
+        style = None
+        try:
+            plain = scalars.resolve(value) == value
+        except OverflowError:
+            plain = False
+        if not plain or not _SURPRISING.isdisjoint(value):
+            style = '"'
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+    Dumper.add_representer(str, text)
+    return Dumper

@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from datetime import date
 from typing import Final
 
@@ -162,7 +161,7 @@ def _restored(folder: str, root: str, plugins: FindPlugins) -> LoadResult | None
         return None
     if stored is None or any(map(_is_error, stored.own[None])):
         return None
-    return stored.replaced(project=replace(stored.project, tree=Folder(root)))
+    return stored.replaced(project=stored.project.at(Folder(root)))
 
 
 def _stored_root(folder: str, path: str) -> str | None:

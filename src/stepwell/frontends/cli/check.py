@@ -8,12 +8,10 @@ import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import date, datetime
-from queue import Empty, SimpleQueue
-from typing import NamedTuple, final
+from typing import TYPE_CHECKING, NamedTuple, final
 
 import click
 
-from stepwell.check.catalog import FIXED_PAGES, RULES, page_of, severity_of
 from stepwell.frontends.cli.options import (
     CommonOptions,
     began,
@@ -28,12 +26,12 @@ from stepwell.frontends.cli.options import (
 )
 from stepwell.frontends.render import RENDERERS
 from stepwell.frontends.render.report import Report, RulePage
-from stepwell.live.registry import Registry
-from stepwell.resolve.plugins import find_plugins
-from stepwell.source.diagnostic import Diagnostic, Severity, in_order
-from stepwell.source.spelling import suggest
 from stepwell.source.wording import counted
 from stepwell.version import __version__
+
+if TYPE_CHECKING:
+    from stepwell.live.registry import Registry
+    from stepwell.source.diagnostic import Diagnostic
 
 _EXAMPLE = """\b
 Examples:
@@ -223,13 +221,16 @@ def _check(
 ) -> int:
     """Check once, print the report and return the exit code."""
     registry = open_registry(common)
-    view = view_of(registry, workspace)
+    viewed = workspace or None
+    if viewed not in registry.summary.steps:
+        view_of(registry, viewed)  # raises
+    root = registry.summary.root
     select, ignore = selected
-    wanted = {way for path in paths for way in in_project(registry.project.root, path)} if paths else None
+    wanted = {way for path in paths for way in in_project(root, path)} if paths else None
 
     def is_shown(finding: Diagnostic) -> bool:
         return _is_selected(finding, select, ignore) and (
-            wanted is None or _concerns(registry.project.root, finding, wanted)
+            wanted is None or _concerns(root, finding, wanted)
         )
 
     if fixing.wanted:
@@ -237,34 +238,26 @@ def _check(
 
         if save_fixes(registry, is_shown, common, unsafe=fixing.unsafe, dry_run=fixing.dry_run, form=form):
             registry = open_registry(common)
-            view = view_of(registry, workspace)
-    found = registry.diagnostics if not workspace else view.diagnostics
+    summary = registry.summary
+    found = registry.diagnostics if viewed is None else summary.diagnostics[viewed]
     if references is None:
-        references = registry.project.settings.references is not None
-    if references:
-        from stepwell.frontends.cli.states import check_sources
-
-        found = in_order((*found, *check_sources(registry, view.workspace, common)))
-    if alignment:
-        from stepwell.frontends.cli.align import check_alignment
-
-        found = in_order((*found, *check_alignment(registry, view.workspace, common)))
+        references = summary.has_references
+    if references or alignment:
+        found = _with_code(registry, found, viewed, common, references=references, alignment=alignment)
     older: tuple[Diagnostic, ...] = ()
     title = ""
     if since is not None:
-        (found, older), title = _part_by_age(
-            registry, found, view.workspace, since, common, references=references
-        )
+        (found, older), title = _part_by_age(registry, found, viewed, since, common, references=references)
     found, older = tuple(filter(is_shown, found)), tuple(filter(is_shown, older))
     if form in ("json", "sarif", "github") and any(finding.fix is not None for finding in found):
         from stepwell.write.edit.fixes import with_edits
 
         found = with_edits(registry.project, found)
     report = Report(
-        diagnostics=displayed(found, registry.project.root, form),
-        files=registry.files,
-        steps=len(view) if workspace else _steps(registry),
-        workspaces=1 if workspace else len(registry.workspaces),
+        diagnostics=displayed(found, root, form),
+        files=summary.files,
+        steps=sum(own for _, own in summary.steps.values()) if viewed is None else summary.steps[viewed][0],
+        workspaces=len(registry.workspaces) if viewed is None else 1,
         seconds=time.monotonic() - start,
         tool_version=__version__,
         limit=limit,
@@ -279,12 +272,37 @@ def _check(
     if older and not common.quiet:
         sys.stdout.flush()  # keep the order of the two streams
         click.echo(_left_out(len(older), title), err=form != "text")
-    failing = Severity.ERROR.rank if fail_on == "error" else Severity.WARNING.rank
-    return int(any(diagnostic.severity.rank <= failing for diagnostic in found))
+    failing = {"error"} if fail_on == "error" else {"error", "warning"}
+    return int(any(diagnostic.severity.value in failing for diagnostic in found))
+
+
+def _with_code(
+    registry: Registry,
+    found: tuple[Diagnostic, ...],
+    workspace: str | None,
+    common: CommonOptions,
+    *,
+    references: bool,
+    alignment: bool,
+) -> tuple[Diagnostic, ...]:
+    """Return findings with those about Python sources, in order."""
+    from stepwell.source.diagnostic import in_order
+
+    if references:
+        from stepwell.frontends.cli.states import check_sources
+
+        found = in_order((*found, *check_sources(registry, workspace, common)))
+    if alignment:
+        from stepwell.frontends.cli.align import check_alignment
+
+        found = in_order((*found, *check_alignment(registry, workspace, common)))
+    return found
 
 
 def _again(once: Callable[[float], int], common: CommonOptions) -> int:
     """Check, and check again after every change, until Ctrl-C."""
+    from queue import Empty, SimpleQueue
+
     registry = open_registry(common)
     changes: SimpleQueue[object] = SimpleQueue()
     subscription = registry.subscribe(changes.put)
@@ -312,6 +330,11 @@ def _rules(values: tuple[str, ...]) -> frozenset[str]:
     Raises:
        UsageError: a rule does not exist.
     """
+    if not values:
+        return frozenset()
+    from stepwell.check.catalog import FIXED_PAGES, RULES
+    from stepwell.source.spelling import suggest
+
     names = [name.strip() for value in values for name in value.split(",")]
     known = (*RULES, *FIXED_PAGES)
     for name in names:
@@ -323,13 +346,6 @@ def _rules(values: tuple[str, ...]) -> frozenset[str]:
 
 def _is_selected(finding: Diagnostic, select: frozenset[str], ignore: frozenset[str]) -> bool:
     return finding.id not in ignore and (not select or finding.id in select)
-
-
-def _steps(registry: Registry) -> int:
-    """Return the number of valid step definitions in the core and all workspaces."""
-    return len(registry.view(None)) + sum(
-        len(registry.view(workspace).steps.above) for workspace in registry.workspaces
-    )
 
 
 def in_project(root: str, path: str) -> set[str]:
@@ -359,6 +375,8 @@ def _ways(root: str, full: str) -> set[str]:
 
 
 def _pages() -> dict[str, RulePage]:
+    from stepwell.check.catalog import FIXED_PAGES, RULES, page_of, severity_of
+
     pages = {rule_id: page_of(rule_id) or "" for rule_id in (*RULES, *FIXED_PAGES)}
     return {
         rule_id: RulePage(rule_id, page.partition("\n")[0], page, severity_of(rule_id))
@@ -385,6 +403,7 @@ def _part_by_age(
     Raises:
        RevisionError: the revision does not exist, or has no common ancestor with ``HEAD``.
     """
+    from stepwell.resolve.plugins import find_plugins
     from stepwell.review.introduced import findings_at, introduced, renames
     from stepwell.source.git import gone_from, merge_base, open_repository, open_revision
 

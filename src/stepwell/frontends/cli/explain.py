@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from stepwell.frontends.cli.components import component_lines
 from stepwell.frontends.cli.options import (
     CommonOptions,
     color_wanted,
@@ -26,13 +24,14 @@ from stepwell.frontends.cli.options import (
     write_json,
 )
 from stepwell.frontends.render.columns import padded, painted
-from stepwell.model.component import Component
-from stepwell.model.layer import Origin
 from stepwell.resolve.provenance import Explanation, pointer_of
-from stepwell.resolve.view import View
 from stepwell.source.document import thaw
 from stepwell.source.escape_control import columns, visible
-from stepwell.source.yaml_writer import to_yaml
+
+if TYPE_CHECKING:
+    from stepwell.model.component import Component
+    from stepwell.model.layer import Origin
+    from stepwell.resolve.view import View
 
 __all__ = ["explained_lines"]
 
@@ -71,11 +70,13 @@ def command(step: str, workspace: str | None, form: str, common: CommonOptions) 
 
         write_json(explain_output(view, explained, None if dot else parts))
     else:
-        root = registry.project.root
+        root = registry.summary.root
         lines = explained_lines(view, explained, root) if dot else _as_yaml(view, name, explained, root)
         sys.stdout.writelines(f"{line}\n" for line in lines)
         known = [part for part in parts if part.place is not None or part.candidates or part.declared_at]
         if known:
+            from stepwell.frontends.cli.components import component_lines
+
             sys.stdout.write(f"{name}: components in {view.title}\n")
             sys.stdout.writelines(f"{line}\n" for line in component_lines(known, registry.project.root))
     return 0
@@ -105,7 +106,11 @@ def _shown(origin: Origin) -> str:
     if origin.value is None:
         return "(none)"
     plain = thaw(origin.value)
-    return visible(plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False))
+    if isinstance(plain, str):
+        return visible(plain)
+    import json
+
+    return visible(json.dumps(plain, ensure_ascii=False))
 
 
 def _from(origin: Origin) -> str:
@@ -204,4 +209,6 @@ _CUT = 40
 
 
 def _yaml(data: dict[str, Any]) -> str:
+    from stepwell.source.yaml_writer import to_yaml
+
     return to_yaml(data, ascii_only=not shows_unicode()).rstrip("\n")

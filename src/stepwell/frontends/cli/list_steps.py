@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,10 +22,12 @@ from stepwell.frontends.cli.options import (
     write_json,
 )
 from stepwell.frontends.render.columns import padded, with_heading
-from stepwell.model import StepDefinition
+from stepwell.model.definition import RESERVED_ID
 from stepwell.model.layer import Layer
-from stepwell.model.settings import RESERVED_ID
 from stepwell.source.escape_control import columns, visible
+
+if TYPE_CHECKING:
+    from stepwell.model import StepDefinition
 
 _EXAMPLE = """\b
 Examples:

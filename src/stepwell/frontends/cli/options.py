@@ -17,23 +17,23 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast, final
 import click
 from click.core import ParameterSource
 
-from stepwell.check.catalog import ids
 from stepwell.frontends.cli import COLOR
 from stepwell.live.registry import Registry
 from stepwell.live.workspace_context import WORKSPACE_VARIABLES
-from stepwell.model import StepDefinition
-from stepwell.model.settings import CONFIG_NAME, STAGING, Project, find_project, open_project
-from stepwell.resolve.plugins import find_plugins
-from stepwell.resolve.view import View
-from stepwell.source.diagnostic import Diagnostic, Severity, rebased
+from stepwell.resolve.project_cache import CacheOptions, cache_options, load_cached
 from stepwell.source.errors import ProjectError, StepwellError, UnknownStep, UnknownWorkspace
 from stepwell.source.escape_control import visible
-from stepwell.source.excerpt import block
-from stepwell.source.spelling import did_you_mean
+from stepwell.source.tree import CONFIG_NAME, STAGING, find_project
 from stepwell.source.wording import counted
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
+
+    from stepwell.model import StepDefinition
+    from stepwell.model.settings import Project
+    from stepwell.resolve.plugins import Plugin
+    from stepwell.resolve.view import View
+    from stepwell.source.diagnostic import Diagnostic
 
 __all__ = [
     "CommonOptions",
@@ -63,7 +63,6 @@ __all__ = [
 ]
 
 _OF_THE_REPOSITORY = frozenset({"github", "sarif", "junit"})
-_LEAVES_NOTHING_OUT = ids("pipeline")
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -75,11 +74,15 @@ class CommonOptions(NamedTuple):
 
     Args:
        project: the project folder; ``None`` to search upward from the working directory.
+       cache: whether to start from the last load.
+       verify: whether to compare all files with it by content.
     """
 
     project: str | None
     quiet: bool
     verbose: bool
+    cache: bool = True
+    verify: bool = False
 
 
 def project_options(command: Callable[..., int]) -> Callable[..., int]:
@@ -158,17 +161,35 @@ def open_registry(common: CommonOptions) -> Registry:
     Raises:
        ProjectError: there is no project.
     """
-    return registry_of(project_of(common), common)
+    root = _root(common)
+    options = cache_options(os.environ, verify=common.verify) if common.cache else CacheOptions()
+    today = date.today()  # noqa: DTZ011 - the user's local date
+    return _opened(
+        common,
+        lambda tell: Registry(
+            load_cached(root, today, options, tell), date.today, plugins=_plugins, cache=cache_folder()
+        ),
+    )
 
 
 def registry_of(project: Project, common: CommonOptions) -> Registry:
     """Open the registry of a project, with progress on a terminal."""
-    start = time.monotonic()
-    registry = with_progress(
-        common,
-        lambda tell: Registry(project, date.today, tell, plugins=find_plugins, cache=cache_folder()),
+    return _opened(
+        common, lambda tell: Registry(project, date.today, tell, plugins=_plugins, cache=cache_folder())
     )
+
+
+def _plugins() -> tuple[Plugin, ...]:
+    from stepwell.resolve.plugins import find_plugins
+
+    return find_plugins()
+
+
+def _opened(common: CommonOptions, load: Callable[[Callable[[int, int], None] | None], Registry]) -> Registry:
+    start = time.monotonic()
+    registry = with_progress(common, load)
     if common.verbose:
+        project = registry.project
         click.echo(f"project: {visible(os.path.join(project.root, configuration_of(project)))}", err=True)
         click.echo(f"files read: {registry.files} in {time.monotonic() - start:.2f} s", err=True)
     return registry
@@ -229,20 +250,29 @@ def open_view(common: CommonOptions, workspace: str | None) -> tuple[Registry, V
        UsageError: the project has no such workspace.
     """
     registry = open_registry(common)
-    who = _who_asked(registry.project, workspace)
-    view = view_of(registry, registry.project.settings.workspace if workspace is None else workspace, who)
+    who = _who_asked(registry, workspace)
+    view = view_of(registry, registry.summary.workspace if workspace is None else workspace, who)
     if common.verbose:
         click.echo(f"view: {view.title}{who}", err=True)
+    if view.diagnostics and not common.quiet:
+        _report_errors(view)
+    return registry, view
+
+
+def _report_errors(view: View) -> None:
+    from stepwell.check.catalog import ids
+    from stepwell.source.diagnostic import Severity
+
+    leaves_nothing_out = ids("pipeline")
     errors = sum(
-        finding.severity is Severity.ERROR and finding.id not in _LEAVES_NOTHING_OUT
+        finding.severity is Severity.ERROR and finding.id not in leaves_nothing_out
         for finding in view.diagnostics
     )
-    if errors and not common.quiet:
+    if errors:
         count = counted(errors, "error")
         click.echo(
             f"{count} in {view.title}; invalid definitions are skipped (run `stepwell check`)", err=True
         )
-    return registry, view
 
 
 def view_of(registry: Registry, workspace: str | None, who: str = "") -> View:
@@ -259,6 +289,8 @@ def view_of(registry: Registry, workspace: str | None, who: str = "") -> View:
     except UnknownWorkspace as error:
         from textwrap import shorten
 
+        from stepwell.source.spelling import did_you_mean
+
         there = shorten(", ".join(registry.workspaces), 60, placeholder=" ...") or "none"
         hint = did_you_mean(error.suggestions) or f"available: {there}"
         raise click.UsageError(f"unknown workspace: {workspace}{who} ({hint})") from None
@@ -273,6 +305,8 @@ def step_of(registry: Registry, view: View, name: str) -> StepDefinition:
     try:
         return view[name]
     except UnknownStep as error:
+        from stepwell.source.spelling import did_you_mean
+
         elsewhere = [workspace for workspace in registry.workspaces if name in registry.view(workspace).steps]
         if elsewhere:
             hint = f"found with `--workspace {elsewhere[0]}`"
@@ -316,14 +350,21 @@ def displayed(found: Iterable[Diagnostic], root: str, form: str = "text") -> tup
     Text shows paths relative to the working directory. Services read ``github``, ``sarif`` and ``junit``
     relative to the top of the git repository. JSON keeps paths relative to the project.
     """
+    findings = tuple(found)
+    if not findings or form not in {"text", "concise", *_OF_THE_REPOSITORY}:
+        return findings
+    from stepwell.source.diagnostic import rebased
+
     if form in _OF_THE_REPOSITORY:
         real = os.path.realpath(root)
-        return rebased(tuple(found), real, repository_of(real))
-    return rebased(tuple(found), root, os.getcwd()) if form in {"text", "concise"} else tuple(found)
+        return rebased(findings, real, repository_of(real))
+    return rebased(findings, root, os.getcwd())
 
 
 def tell(found: tuple[Diagnostic, ...], project: Project) -> Iterator[str]:
     """Return findings as ``check`` prints them."""
+    from stepwell.source.excerpt import block
+
     for item in displayed(found, project.root):
         yield block(item, color=color_wanted()).rstrip("\n")
         yield ""
@@ -382,7 +423,7 @@ def complete_step(ctx: click.Context, _: click.Parameter, incomplete: str) -> li
     """Complete names of steps."""
     try:
         registry, named = _completing(ctx), ctx.params.get("workspace")
-        view = registry.view((registry.project.settings.workspace if named is None else named) or None)
+        view = registry.view((registry.summary.workspace if named is None else named) or None)
     except StepwellError:
         return []
     return _completions(view, incomplete)
@@ -412,37 +453,37 @@ def project_of(common: CommonOptions) -> Project:
     Raises:
        ProjectError: there is no project.
     """
-    project = _opened(common)
-    if not os.path.isdir(os.path.join(project.root, STAGING)):
-        return project
+    from stepwell.model.settings import open_project
+
+    return open_project(_root(common))
+
+
+def _root(common: CommonOptions) -> str:
+    """Return the project folder, after completing an interrupted command."""
+    if common.project is not None:
+        root = common.project
+    else:
+        try:
+            root = find_project(os.getcwd())
+        except FileNotFoundError:
+            raise ProjectError("the working directory no longer exists; change to another folder") from None
+    if not os.path.isdir(os.path.join(root, STAGING)):
+        return root
     from stepwell.write.transaction import Busy, is_own, recover
 
     with suppress(Busy, OSError):  # another command is writing, or the project is read-only
-        if is_own(project.root):
-            finished = recover(project.root)
+        if is_own(root):
+            finished = recover(root)
             if finished:
                 written = counted(len(finished), "file")
                 click.echo(f"completed an interrupted command: wrote {written}", err=True)
-            return open_project(project.root)
-    return project
+    return root
 
 
-def _opened(common: CommonOptions) -> Project:
-    if common.project is not None:
-        return open_project(common.project)
-    try:
-        here = os.getcwd()
-    except FileNotFoundError:
-        raise ProjectError("the working directory no longer exists; change to another folder") from None
-    return open_project(find_project(here))
-
-
-def _who_asked(project: Project, workspace: str | None) -> str:
+def _who_asked(registry: Registry, workspace: str | None) -> str:
     """Return where the workspace is set, if not on the command line."""
     if workspace is None:
-        if not project.settings.workspace:
-            return ""
-        return f", set in {configuration_of(project)}"
+        return f", set in {configuration_of(registry.project)}" if registry.summary.workspace else ""
     source = click.get_current_context().get_parameter_source("workspace")
     if source is not ParameterSource.ENVIRONMENT:
         return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from datetime import date
+from typing import TYPE_CHECKING
 
 import click
 
@@ -20,11 +21,12 @@ from stepwell.frontends.cli.options import (
     workspace_option,
     write_json,
 )
-from stepwell.model import StepDefinition
 from stepwell.source.errors import ProjectError, UnknownStep, UnknownWorkspace
 from stepwell.source.escape_control import visible
-from stepwell.source.spelling import did_you_mean
 from stepwell.source.wording import counted
+
+if TYPE_CHECKING:
+    from stepwell.model import StepDefinition
 
 _EXAMPLE = """\b
 Examples:
@@ -70,6 +72,7 @@ def _at(common: CommonOptions, workspace: str | None, revision: str, name: str) 
     from stepwell.frontends.cli.states import Here
     from stepwell.review import read_state
     from stepwell.source.git import open_revision
+    from stepwell.source.spelling import did_you_mean
 
     here = Here(common)
     tree = open_revision(here.repository, revision)

@@ -24,7 +24,7 @@ def render(report: Report, **_unused: object) -> Iterator[str]:
     Viewers group cases by ``classname`` (the file) and merge cases with the same name, so the name contains
     rule, line, column and, if needed, a number. Errors and warnings are failures, infos skipped cases.
     """
-    skipped = report.count(Severity.INFO)
+    skipped = report.with_severity(Severity.INFO)
     totals = (
         f'tests="{max(1, len(report.diagnostics))}" failures="{len(report.diagnostics) - skipped}"'
         f' errors="0" skipped="{skipped}" time="{report.seconds:.3f}"'

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final, NamedTuple, final
+from typing import TYPE_CHECKING, Final, NamedTuple, final
 
-from stepwell.source.diagnostic import Diagnostic, Severity
 from stepwell.source.wording import counted
+
+if TYPE_CHECKING:
+    from stepwell.source.diagnostic import Diagnostic, Severity
 
 __all__ = ["SECTIONS", "Report", "RulePage", "Section"]
 
@@ -25,12 +26,11 @@ class RulePage(NamedTuple):
     id: str
     summary: str
     markdown: str
-    default_severity: Severity | None = Severity.ERROR
+    default_severity: Severity | None
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """Counts and findings of a check.
 
     Args:
@@ -58,7 +58,7 @@ class Report:
             return ""
         return f"{counted(count, 'more finding')} not shown (use --max-findings 0 to show all)\n"
 
-    def count(self, severity: Severity) -> int:
+    def with_severity(self, severity: Severity) -> int:
         """Return the number of findings with a severity."""
         return sum(finding.severity is severity for finding in self.diagnostics)
 

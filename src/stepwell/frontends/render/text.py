@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stepwell.source.diagnostic import counted_findings
 from stepwell.source.escape_control import visible
 from stepwell.source.wording import counted
 
@@ -45,6 +44,10 @@ def summary(report: Report) -> str:
             counted(report.workspaces, "workspace"),
         )
     )
-    findings = counted_findings(report.diagnostics)
+    findings = ""
+    if report.diagnostics:
+        from stepwell.source.diagnostic import counted_findings
+
+        findings = counted_findings(report.diagnostics)
     time = f"{report.seconds:.2f} s" if report.seconds >= 0.01 else "less than 0.01 s"
     return f"Checked {looked_at}: {findings or 'no findings'} in {time}."
