@@ -103,7 +103,12 @@ def test_it_is_written_as_a_person_would() -> None:
 
 
 SENTENCES = st.lists(
-    st.one_of(st.from_regex(r"[A-Za-z_/(,.'\"\[-]{1,30}", fullmatch=True), st.just("a" * 99), WORDS),
+    st.one_of(
+        st.from_regex(r"[A-Za-z_/(,.'\"\[>!%&*{|-]{1,30}", fullmatch=True),
+        st.from_regex(r"[0-9.e+-]{1,9}", fullmatch=True),
+        st.just("a" * 99),
+        WORDS,
+    ),
     min_size=1,
     max_size=30,
 ).map(" ".join)
@@ -121,6 +126,9 @@ SIMPLE = st.recursive(
 @example({"a": {"b": ["c " * 40 + "d", "e" * 99 + " f", "e" * 95 + " f g"]}, "k" * 98: "v w"})
 @example({"a": "b" * 97 + " c"})
 @example({"a": "b" * 98 + " c"})
+@example(
+    {"a": "0.3", "b": "", "c": ">=1.7", "d": "[a, b: c #", "e": "12", "f": "1e9", "g": "null", "h": "{a  b"}
+)
 @example({"a": {}, "b": [], "c": [{"d": 1}], "e": "f ", "yes": "no", "g": "On"})
 def test_simple_data_is_written_as_by_pyyaml(data: dict[str, Any]) -> None:
     written = yaml_writer._dump(data, allow_unicode=True)

@@ -40,6 +40,9 @@ class _NotSimple(Exception):
 _WORD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,99}").fullmatch
 _SENTENCE: Final = re.compile(r"[A-Za-z_](?:[!-\"$-9;-~]| (?=[!-\"$-9;-~]))*").fullmatch
 """ASCII without `: ` and ` #`, and with single spaces only."""
+_OTHER_TYPE: Final = re.compile(r"[A-Za-z0-9.+-]{0,20}").fullmatch
+_INDICATED: Final = re.compile(r"[!%&*>@|\[{](?:[!-&(-~]| (?=[!-&(-~]))*").fullmatch
+"""ASCII that begins with an indicator, without single quotes."""
 _NO_TEXT: Final = frozenset({"null", "true", "false", "yes", "no", "on", "off"})
 
 
@@ -66,9 +69,14 @@ def _mapping(data: dict[Any, Any], indent: int) -> Iterator[str]:
 
 def _scalar(start: str, value: Any, indent: int) -> str:
     if isinstance(value, str):
-        if _SENTENCE(value) is None or value.lower() in _NO_TEXT:
-            raise _NotSimple
-        return _folded(start, value, indent)
+        if _SENTENCE(value) is not None and value.lower() not in _NO_TEXT:
+            return _folded(start, value, indent)
+        if len(start) + len(value) + 3 <= _WIDTH:
+            if _OTHER_TYPE(value) is not None and scalars.resolve(value) != value:
+                return f'{start} "{value}"\n'
+            if _INDICATED(value) is not None:
+                return f"{start} '{value}'\n"
+        raise _NotSimple
     if value is None or isinstance(value, bool):
         return f"{start} {'null' if value is None else str(value).lower()}\n"
     if type(value) is int:
