@@ -75,13 +75,15 @@ def interruptible() -> Iterator[None]:
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
     """The environment of this process, without anything that changes an answer or is the user's."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(SETTINGS_OF_THE_USER)}
-    return {**kept, **{f"XDG_{name}_HOME": str(tmp_path_factory.mktemp(name)) for name in ("CACHE", "STATE")}}
+    folders = ("XDG_CACHE_HOME", "XDG_STATE_HOME", "STEPWELL_CACHE_DIR")
+    return {**kept, **{name: str(tmp_path_factory.mktemp(name)) for name in folders}}
 
 
 @pytest.fixture(autouse=True)
 def state_of_this_test(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keep the last valid versions of projects out of the user's folders."""
+    """Keep the last valid versions and the caches of projects out of the user's folders and of projects."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "state"))
+    monkeypatch.setenv("STEPWELL_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "cache"))
 
 
 @pytest.fixture

@@ -47,6 +47,8 @@ from stepwell.source.errors import (
 from stepwell.version import __version__
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from stepwell.live.health import Health
     from stepwell.live.registry import Registry
     from stepwell.live.store import Event, Subscription
@@ -186,10 +188,10 @@ def open(  # noqa: A001
         ValueError: unknown fallback.
     """
     from stepwell.live.registry import Registry
-    from stepwell.model.settings import find_project, open_project
-    from stepwell.resolve.plugins import find_plugins
+    from stepwell.resolve.project_cache import cache_options, installed_plugins, load_cached
+    from stepwell.source.tree import find_project
 
-    clock = (lambda: today) if today else date.today
+    clock: "Callable[[], date]" = (lambda: today) if today else date.today
     if fallback == "last-good":
         from stepwell.write.last_good import open_last_good
 
@@ -198,8 +200,8 @@ def open(  # noqa: A001
 
             warnings.warn(message, RuntimeWarning, stacklevel=4)
 
-        return open_last_good(os.path.abspath(path), clock, os.environ, find_plugins, warn)
+        return open_last_good(os.path.abspath(path), clock, os.environ, installed_plugins, warn)
     if fallback != "skip":
         raise ValueError(f"fallback must be `skip` or `last-good`, got {fallback!r}")
-    project = open_project(find_project(os.path.abspath(path)))
-    return Registry(project, clock, environment=os.environ, plugins=find_plugins)
+    loaded = load_cached(find_project(os.path.abspath(path)), clock(), cache_options(os.environ))
+    return Registry(loaded, clock, environment=os.environ, plugins=installed_plugins)

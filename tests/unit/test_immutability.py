@@ -36,9 +36,11 @@ FILES = {
 }
 
 
-@pytest.fixture
-def registry(project: Project) -> Registry:
-    return stepwell.open(project(FILES))
+@pytest.fixture(params=["read", "cached"])
+def registry(project: Project, request: pytest.FixtureRequest) -> Registry:
+    root = project(FILES)
+    first = stepwell.open(root)
+    return first if request.param == "read" else stepwell.open(root)
 
 
 def reachable(value: Any, seen: dict[int, Any]) -> Iterator[Any]:

@@ -34,6 +34,7 @@ RULES = {
         "unknown-field",
         "A definition has a field that its kind does not know.",
         '# unknown-field\n\nFails: `deprecated: {sinc: "1.4"}`\n',
+        Severity.ERROR,
     ),
     "shadows-core": RulePage(
         "shadows-core",
@@ -100,7 +101,7 @@ def written(name: str, report: Report, *, color: bool = False) -> str:
 
 
 def one(found: Diagnostic, name: str = "text", *, color: bool = False) -> str:
-    return written(name, replace(REPORT, diagnostics=(found,)), color=color)
+    return written(name, REPORT._replace(diagnostics=(found,)), color=color)
 
 
 def snippet(text: str, column: int, end_column: int, help_text: str | None = None) -> list[str]:
@@ -528,7 +529,7 @@ def test_sarif_paths_are_relative_references(path: str, uri: str) -> None:
 
 
 def fingerprints(*findings: Diagnostic) -> list[str]:
-    log = json.loads(written("sarif", replace(REPORT, diagnostics=findings)))
+    log = json.loads(written("sarif", REPORT._replace(diagnostics=findings)))
     return [result["partialFingerprints"]["stepwell/v1"] for result in log["runs"][0]["results"]]
 
 
@@ -580,7 +581,7 @@ def test_junit_of_a_clean_check_is_one_case_that_passes() -> None:
 
 
 def test_junit_names_are_all_different() -> None:
-    twice = replace(REPORT, diagnostics=(UNKNOWN_FIELD, replace(UNKNOWN_FIELD, message="another")))
+    twice = REPORT._replace(diagnostics=(UNKNOWN_FIELD, replace(UNKNOWN_FIELD, message="another")))
     (suite,) = ET.fromstring(written("junit", twice))  # noqa: S314 - it is our own
     assert [case.get("name") for case in suite] == ["unknown-field at 3:1", "unknown-field at 3:1 (2)"]
 
@@ -611,7 +612,7 @@ ANY_FINDING = st.builds(
     st.none() | ANY_TEXT | ANY_TEXT.map("did you mean {}".format),
     st.lists(st.builds(Related, ANY_TEXT, SPANS), max_size=2).map(tuple),
 )
-ANY_REPORT = st.lists(ANY_FINDING, max_size=4).map(lambda found: replace(REPORT, diagnostics=tuple(found)))
+ANY_REPORT = st.lists(ANY_FINDING, max_size=4).map(lambda found: REPORT._replace(diagnostics=tuple(found)))
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 

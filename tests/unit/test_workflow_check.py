@@ -11,7 +11,6 @@ import pytest
 from tests.ai_steps import EXAMPLES, PLUGIN, registry_of
 
 from stepwell.frontends import cli
-from stepwell.frontends.cli import options
 from stepwell.run.workflows.check import check_workflow
 from stepwell.source.diagnostic import Diagnostic
 
@@ -335,7 +334,7 @@ def test_a_file_part_that_is_a_link_out_of_the_folder_is_reported(tmp_path: Path
 @pytest.fixture
 def with_pack(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pack is there, as if it were installed."""
-    monkeypatch.setattr(options, "find_plugins", lambda: (PLUGIN,))
+    monkeypatch.setattr("stepwell.resolve.plugins.find_plugins", lambda: (PLUGIN,))
 
 
 @pytest.mark.usefixtures("with_pack")
@@ -405,7 +404,7 @@ def test_without_the_pack_its_types_say_where_they_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Without a project, the workflow's folder is used."""
-    monkeypatch.setattr(options, "find_plugins", tuple)
+    monkeypatch.setattr("stepwell.resolve.plugins.find_plugins", tuple)
     (tmp_path / "f.yaml").write_text("workflow: {name: f, steps: [{name: a, type: claude, prompt: Hi}]}\n")
     monkeypatch.chdir(tmp_path)
     assert cli.run(["workflow", "check", "f.yaml"]) == 1

@@ -18,7 +18,6 @@ from jsonschema import Draft202012Validator
 from tests.ai_steps import EXAMPLES, PLUGIN, REPOSITORY, site
 
 from stepwell.frontends import cli
-from stepwell.frontends.cli import options as opening
 from stepwell.frontends.cli.workflow.run import StepProgress
 
 pytestmark = pytest.mark.slow
@@ -35,7 +34,7 @@ def run(
 
     It returns the exit code, the output as JSON or text, and stderr.
     """
-    monkeypatch.setattr(opening, "find_plugins", lambda: (PLUGIN,))
+    monkeypatch.setattr("stepwell.resolve.plugins.find_plugins", lambda: (PLUGIN,))
     monkeypatch.chdir(tmp_path)
 
     def run_it(text: str, *arguments: str, form: str = "json") -> tuple[int, Any, str]:
@@ -510,7 +509,7 @@ async def shout(parameters, context):
 def test_a_type_of_ones_own_has_prompts_steps_and_expressions(
     tmp_path: Path, run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(opening, "find_plugins", tuple)
+    monkeypatch.setattr("stepwell.resolve.plugins.find_plugins", tuple)
     for path, text in {
         "stepwell.toml": "",
         "registry.d/steps/shout.yaml": OWN_TYPE,

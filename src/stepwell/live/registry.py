@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, TypeVar, final
 
 from stepwell.live.workspace_context import active_workspace
 from stepwell.resolve.load_result import LoadResult, Summary
+from stepwell.source.immutable import Immutable
 from stepwell.source.notebook_repr import InNotebook
 
 if TYPE_CHECKING:
@@ -60,11 +61,13 @@ class InEffect(Enum):
 
 
 @final
-class _CodeOnDemand:
+class _CodeOnDemand(Immutable):
     """Python sources of a load from the cache, which few programs need."""
 
+    _make_store: Callable[[], Store]
+
     def __init__(self, make_store: Callable[[], Store]) -> None:
-        self._make_store = make_store
+        self.__dict__.update(_make_store=make_store)
 
     @cached_property
     def _code(self) -> Code:
@@ -204,8 +207,8 @@ class Registry(InNotebook):
             return self._loaded.summary
         snapshot, files = self.snapshot, self._store.seen.files
         views = {key: snapshot.view(key) for key in (None, *snapshot.workspaces)}
-        steps = {key: (len(view), len(view.steps.above)) for key, view in views.items()}
-        found = {key: view.diagnostics for key, view in views.items()}
+        steps = MappingProxyType({key: (len(view), len(view.steps.above)) for key, view in views.items()})
+        found = MappingProxyType({key: view.diagnostics for key, view in views.items()})
         settings = self.project.settings
         return Summary(
             self.project.root, files, steps, found, settings.workspace, settings.references is not None
@@ -219,6 +222,8 @@ class Registry(InNotebook):
     @property
     def code(self) -> SourceCode:
         """Return the Python sources of the project."""
+        from stepwell.code import SourceCode
+
         code = self._store.snapshot.core.code
         if not isinstance(code, SourceCode):
             raise TypeError("views of a registry have Python sources")

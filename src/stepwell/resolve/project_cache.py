@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, KeysView, Mapping
 from datetime import date
 from functools import cache, cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
 
 from stepwell.resolve.load_result import LoadResult, Summary
@@ -34,13 +35,14 @@ if TYPE_CHECKING:
     from stepwell.model.settings import Project
     from stepwell.resolve.layout import Layout
     from stepwell.resolve.load import Progress, ReadCache
+    from stepwell.resolve.plugins import Plugin
     from stepwell.resolve.snapshot import Snapshot
     from stepwell.resolve.view import View
     from stepwell.source.diagnostic import Diagnostic, Span
     from stepwell.source.document import Document
     from stepwell.source.tree import Tree
 
-__all__ = ["CacheOptions", "cache_options", "load_cached"]
+__all__ = ["CacheOptions", "cache_options", "installed_plugins", "load_cached"]
 
 _FOLDER: Final = ".stepwell"
 _NAME: Final = "project"
@@ -126,6 +128,13 @@ def load_cached(
         return loaded.replaced(project=project.at(Folder(root)))
     finally:
         draft.discard()
+
+
+def installed_plugins() -> tuple[Plugin, ...]:
+    """Return the plugins of this environment; their readers are imported on first use."""
+    from stepwell.resolve.plugins import find_plugins
+
+    return find_plugins()
 
 
 def _unknown(_: Listed) -> CheckedFile | None:
@@ -245,7 +254,7 @@ class _Stored:
         parts["project"] = lambda: self._body.project(Folder(root))
         parts["snapshot"] = lambda: self._body.snapshot(by_view)
         files, steps, *settings = self._figures
-        summary = Summary(root, files, dict(steps), by_view, *settings)
+        summary = Summary(root, files, MappingProxyType(dict(steps)), MappingProxyType(by_view), *settings)
         return LoadResult(parts, today=today, diagnostics=found[:count], summary=summary)
 
     def known(self, today: date, differences: Differences, recorder: Recorder) -> ReadCache:
@@ -423,8 +432,6 @@ class _Body:
         return loaded.replaced(project=project)
 
     def _restored_layout(self) -> Layout:
-        from types import MappingProxyType
-
         from stepwell.resolve.layout import Layout
 
         core, counts, settings, found = self._layout

@@ -15,6 +15,7 @@ import click
 from stepwell.frontends.cli.options import (
     CommonOptions,
     began,
+    cache_flags,
     color_wanted,
     displayed,
     format_option,
@@ -113,6 +114,7 @@ _ON_A_TERMINAL = 50
     "--dry-run", is_flag=True, help="With --fix, print a unified diff of the fixes and write nothing."
 )
 @click.option("--watch", is_flag=True, help="Check again after every change of a file, until Ctrl-C.")
+@cache_flags
 @project_options
 def command(
     paths: tuple[str, ...],

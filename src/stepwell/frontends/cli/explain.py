@@ -10,6 +10,7 @@ import click
 
 from stepwell.frontends.cli.options import (
     CommonOptions,
+    cache_flags,
     color_wanted,
     complete_step,
     displayed_path,
@@ -46,6 +47,7 @@ Examples:
 @click.argument("step", metavar="STEP[.FIELD]", shell_complete=complete_step)
 @workspace_option("Use the view of this workspace (default: core).")
 @format_option("text", "json")
+@cache_flags
 @project_options
 def command(step: str, workspace: str | None, form: str, common: CommonOptions) -> int:
     """Explain the origin of a field's value, and which values it overrides.

@@ -15,6 +15,7 @@ import click
 
 from stepwell.frontends.cli.options import (
     CommonOptions,
+    cache_flags,
     configuration_of,
     displayed_path,
     open_registry,
@@ -308,6 +309,7 @@ Examples:
     "Freeze the view of this workspace, or `all` for core and every workspace in one module.",
     from_environment=False,
 )
+@cache_flags
 @project_options
 def command(
     checking: bool, output: str | None, force: bool, workspace: str | None, common: CommonOptions

@@ -11,6 +11,7 @@ import click
 
 from stepwell.frontends.cli.options import (
     CommonOptions,
+    cache_flags,
     color_wanted,
     format_option,
     open_registry,
@@ -54,6 +55,7 @@ _LAYERS = tuple(layer.value for layer in Layer)
 @click.option("--layer", type=click.Choice(_LAYERS), help="Only definitions of this layer.")
 @workspace_option("Use the view of this workspace, or `all` for core and every workspace (default: core).")
 @format_option("table", "json", "yaml")
+@cache_flags
 @project_options
 def command(
     pattern: str | None,

@@ -20,7 +20,7 @@ from click.core import ParameterSource
 from stepwell.frontends.cli import COLOR
 from stepwell.live.registry import Registry
 from stepwell.live.workspace_context import WORKSPACE_VARIABLES
-from stepwell.resolve.project_cache import CacheOptions, cache_options, load_cached
+from stepwell.resolve.project_cache import CacheOptions, cache_options, installed_plugins, load_cached
 from stepwell.source.errors import ProjectError, StepwellError, UnknownStep, UnknownWorkspace
 from stepwell.source.escape_control import visible
 from stepwell.source.tree import CONFIG_NAME, STAGING, find_project
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from stepwell.model import StepDefinition
     from stepwell.model.settings import Project
-    from stepwell.resolve.plugins import Plugin
+    from stepwell.resolve.load_result import LoadResult
     from stepwell.resolve.view import View
     from stepwell.source.diagnostic import Diagnostic
 
@@ -39,6 +39,7 @@ __all__ = [
     "CommonOptions",
     "Progress",
     "began",
+    "cache_flags",
     "cache_folder",
     "color_wanted",
     "complete_step",
@@ -74,15 +75,11 @@ class CommonOptions(NamedTuple):
 
     Args:
        project: the project folder; ``None`` to search upward from the working directory.
-       cache: whether to start from the last load.
-       verify: whether to compare all files with it by content.
     """
 
     project: str | None
     quiet: bool
     verbose: bool
-    cache: bool = True
-    verify: bool = False
 
 
 def project_options(command: Callable[..., int]) -> Callable[..., int]:
@@ -128,6 +125,29 @@ def workspace_option(help_text: str, *, from_environment: bool = True) -> Callab
     )
 
 
+_NO_CACHE: Final = "stepwell.no_cache"
+_VERIFY: Final = "stepwell.verify"
+
+
+def cache_flags(command: F) -> F:
+    """Add ``--no-cache`` and ``--verify-content`` to a command."""
+
+    def keep(ctx: click.Context, option: click.Parameter, wanted: bool) -> None:
+        ctx.meta[f"stepwell.{option.name}"] = wanted
+
+    for flag, name, text in (
+        (
+            "--verify-content",
+            "verify",
+            "Compare files with the last load by content, not by time.",
+        ),
+        ("--no-cache", "no_cache", "Read and check all files again, and store nothing."),
+    ):
+        option = click.option(flag, name, is_flag=True, expose_value=False, callback=keep, help=text)
+        command = option(command)
+    return command
+
+
 def format_option(*choices: str) -> Callable[[F], F]:
     """Add ``--format`` to a command, and ``--json`` if that is a choice; the first choice is the default."""
     option = click.option(
@@ -161,33 +181,33 @@ def open_registry(common: CommonOptions) -> Registry:
     Raises:
        ProjectError: there is no project.
     """
-    root = _root(common)
-    options = cache_options(os.environ, verify=common.verify) if common.cache else CacheOptions()
+    root, options = _root(common), _cache()
     today = date.today()  # noqa: DTZ011 - the user's local date
-    return _opened(
-        common,
-        lambda tell: Registry(
-            load_cached(root, today, options, tell), date.today, plugins=_plugins, cache=cache_folder()
-        ),
-    )
+    return _opened(common, lambda progress: load_cached(root, today, options, progress))
+
+
+def _cache() -> CacheOptions:
+    context = click.get_current_context(silent=True)
+    wanted = context.meta if context is not None else {}
+    if wanted.get(_NO_CACHE):
+        return CacheOptions()
+    return cache_options(os.environ, verify=wanted.get(_VERIFY, False))
 
 
 def registry_of(project: Project, common: CommonOptions) -> Registry:
     """Open the registry of a project, with progress on a terminal."""
-    return _opened(
-        common, lambda tell: Registry(project, date.today, tell, plugins=_plugins, cache=cache_folder())
-    )
+    from stepwell.resolve.load import load
+
+    today = date.today()  # noqa: DTZ011
+    return _opened(common, lambda progress: load(project, today, progress, installed_plugins))
 
 
-def _plugins() -> tuple[Plugin, ...]:
-    from stepwell.resolve.plugins import find_plugins
-
-    return find_plugins()
-
-
-def _opened(common: CommonOptions, load: Callable[[Callable[[int, int], None] | None], Registry]) -> Registry:
+def _opened(
+    common: CommonOptions, load: Callable[[Callable[[int, int], None] | None], LoadResult]
+) -> Registry:
     start = time.monotonic()
-    registry = with_progress(common, load)
+    loaded = with_progress(common, load)
+    registry = Registry(loaded, date.today, plugins=installed_plugins, cache=cache_folder())
     if common.verbose:
         project = registry.project
         click.echo(f"project: {visible(os.path.join(project.root, configuration_of(project)))}", err=True)

@@ -10,6 +10,7 @@ import click
 
 from stepwell.frontends.cli.options import (
     CommonOptions,
+    cache_flags,
     complete_step,
     format_option,
     open_registry,
@@ -41,6 +42,7 @@ Examples:
 @workspace_option("Use the view of this workspace (default: core).")
 @click.option("--at", "revision", metavar="REV", help="Show the step at this Git revision, without plugins.")
 @format_option("yaml", "json")
+@cache_flags
 @project_options
 def command(step: str, workspace: str | None, revision: str | None, form: str, common: CommonOptions) -> int:
     """Show a step with all its fields, by name or alias.
