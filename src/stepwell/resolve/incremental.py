@@ -13,12 +13,11 @@ from stepwell.check.rule import ViewScope
 from stepwell.model import KINDS, Definition, StepDefinition
 from stepwell.model.layer import Layer, Listed
 from stepwell.model.settings import Project, Settings
-from stepwell.resolve.layers import LayerTables, add_to_index, deprecated, words_of
+from stepwell.resolve.layers import LayerTables, Overlay, add_to_index, deprecated, words_of
 from stepwell.resolve.layout import Layout, lay_out, list_core, list_workspace
 from stepwell.resolve.load import (
     OF_FREEZING,
     LoadResult,
-    Overlay,
     ReadCache,
     assemble,
     check_all,

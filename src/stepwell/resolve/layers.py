@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, Final, final
+from typing import Any, Final, NamedTuple, final
 
 from stepwell.check import catalog
 from stepwell.check.catalog import Occasion
@@ -31,6 +31,7 @@ from stepwell.source.diagnostic import Diagnostic, Related, Severity, Span, in_o
 __all__ = [
     "Index",
     "LayerTables",
+    "Overlay",
     "Table",
     "add_to_index",
     "broken_place",
@@ -157,6 +158,15 @@ class LayerTables:
         return frozenset(
             word for table in self.tables.values() for item in table.values() for word in words_of(item)
         )
+
+
+@final
+class Overlay(NamedTuple):
+    """Overlay of one workspace."""
+
+    workspace: Workspace
+    layered: LayerTables
+    diagnostics: tuple[Diagnostic, ...]
 
 
 def layer_core(files: Collection[CheckedFile], settings: Settings) -> LayerTables:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple, final
+from typing import Any, Final
 
 from stepwell.check import catalog
 from stepwell.check.file import CheckedFile, check_definition, check_workspace_file
@@ -20,11 +20,11 @@ from stepwell.check.rule import FreezeScope, SettingsScope
 from stepwell.model import KINDS, Workspace
 from stepwell.model.layer import Listed
 from stepwell.model.settings import RESERVED_ID, Project
-from stepwell.resolve.layers import LayerTables, broken_place, lay_under, layer_core, layer_workspace
+from stepwell.resolve.layers import LayerTables, Overlay, broken_place, lay_under, layer_core, layer_workspace
 from stepwell.resolve.layout import Layout, lay_out
 from stepwell.resolve.load_result import LoadResult
 from stepwell.resolve.pipelines import NOTHING_CHECKED, CheckedPipelines, check_pipelines
-from stepwell.resolve.plugins import Plugin, read_plugins
+from stepwell.resolve.plugins import Plugin, PluginDefinitions, read_plugins
 from stepwell.resolve.snapshot import Snapshot
 from stepwell.resolve.table import LayeredTable
 from stepwell.resolve.view import View
@@ -34,8 +34,6 @@ from stepwell.source.wording import counted
 __all__ = [
     "FindPlugins",
     "LoadResult",
-    "Overlay",
-    "PluginDefinitions",
     "Progress",
     "ReadCache",
     "assemble",
@@ -65,23 +63,6 @@ ReadCache = Callable[[Listed], CheckedFile | None]
 """Returns the result of an earlier load with the same settings; ``None`` if the file must be read."""
 
 
-@final
-class Overlay(NamedTuple):
-    """Overlay of one workspace."""
-
-    workspace: Workspace
-    layered: LayerTables
-    diagnostics: tuple[Diagnostic, ...]
-
-
-@final
-class PluginDefinitions(NamedTuple):
-    """Definitions of plugins."""
-
-    files: tuple[CheckedFile, ...] = ()
-    diagnostics: tuple[Diagnostic, ...] = ()
-
-
 def load(
     project: Project,
     today: date,
@@ -100,9 +81,8 @@ def load(
     with collector_paused():
         layout = layout or lay_out(project)
         checked = check_all(project, layout, today, progress, known)
-        guests = PluginDefinitions(
-            *read_plugins(plugins() if project.settings.plugins else (), project.settings, today)
-        )
+        found = plugins() if project.settings.plugins else ()
+        guests = read_plugins(found, project.settings, today)
         core = lay_core(project, layout, checked, guests)
         overlays = {
             workspace: lay_overlay(project, layout, workspace, core, checked)

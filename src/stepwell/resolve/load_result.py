@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
     from stepwell.check.file import CheckedFile
     from stepwell.model.settings import Project
-    from stepwell.resolve.layers import LayerTables
+    from stepwell.resolve.layers import LayerTables, Overlay
     from stepwell.resolve.layout import Layout
-    from stepwell.resolve.load import Overlay, PluginDefinitions
     from stepwell.resolve.pipelines import CheckedPipelines
+    from stepwell.resolve.plugins import PluginDefinitions
     from stepwell.resolve.snapshot import Snapshot
     from stepwell.source.diagnostic import Diagnostic
 

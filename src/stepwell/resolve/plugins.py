@@ -27,7 +27,15 @@ from stepwell.source.errors import ExtensionError
 from stepwell.source.extensions import Extension, any_declared, extensions
 from stepwell.source.read import read
 
-__all__ = ["GROUP", "GROUP_OF_TYPES", "Plugin", "find_plugins", "package_of", "read_plugins"]
+__all__ = [
+    "GROUP",
+    "GROUP_OF_TYPES",
+    "Plugin",
+    "PluginDefinitions",
+    "find_plugins",
+    "package_of",
+    "read_plugins",
+]
 
 GROUP: Final = "stepwell.steps"
 """Entry point group of definitions."""
@@ -61,6 +69,18 @@ class Plugin(NamedTuple):
     module: str = ""
 
 
+@final
+class PluginDefinitions(NamedTuple):
+    """Definitions of plugins.
+
+    Args:
+        diagnostics: findings about plugins as a whole.
+    """
+
+    files: tuple[CheckedFile, ...] = ()
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
 def find_plugins() -> tuple[Plugin, ...]:
     """Return the plugins of this environment by package and entry point.
 
@@ -72,14 +92,8 @@ def find_plugins() -> tuple[Plugin, ...]:
     return (*definitions, *(_type_of_steps(item) for item in extensions(GROUP_OF_TYPES)))
 
 
-def read_plugins(
-    plugins: Iterable[Plugin], settings: Settings, today: date
-) -> tuple[tuple[CheckedFile, ...], tuple[Diagnostic, ...]]:
-    """Read and check the definitions of plugins.
-
-    Returns:
-        The definitions, and findings about plugins as a whole.
-    """
+def read_plugins(plugins: Iterable[Plugin], settings: Settings, today: date) -> PluginDefinitions:
+    """Read and check the definitions of plugins."""
     checked: list[CheckedFile] = []
     found: list[Diagnostic] = []
     for plugin in plugins:
@@ -95,7 +109,7 @@ def read_plugins(
                 found.append(_failed(plugin, f"its folder has no definitions in {folders}"))
         listed = Listed(shown, Layer.PLUGIN, None, "steps")
         checked += (check_mapping(item, listed, settings, today) for item in plugin.given)
-    return tuple(checked), tuple(found)
+    return PluginDefinitions(tuple(checked), tuple(found))
 
 
 def package_of(path: str) -> str:

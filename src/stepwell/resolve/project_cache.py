@@ -25,7 +25,7 @@ from stepwell.source.observations import (
     is_settled,
     signature_at,
 )
-from stepwell.source.seal import Draft, Sealed, digest_of, open_sealed, state_folder, user_key
+from stepwell.source.seal import Sealed, SealedDraft, digest_of, open_sealed, state_folder, user_key
 from stepwell.source.tree import Folder, Staged
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def load_cached(
     from stepwell.resolve.load import load
     from stepwell.resolve.plugins import find_plugins
 
-    draft = Draft.begin(place, _NAME) if place and os.path.isdir(root) else None
+    draft = SealedDraft.begin(place, _NAME) if place and os.path.isdir(root) else None
     if draft is None or key is None:
         return load(open_project(folder), today, progress, find_plugins)
     try:
@@ -142,7 +142,7 @@ def _unknown(_: Listed) -> CheckedFile | None:
 
 
 def _store(
-    loaded: LoadResult, recorder: Recorder, environment: _Environment, draft: Draft, key: bytes
+    loaded: LoadResult, recorder: Recorder, environment: _Environment, draft: SealedDraft, key: bytes
 ) -> None:
     from stepwell.resolve.load import collector_paused
 
@@ -227,7 +227,7 @@ class _Stored:
 
     def renew(self, root: str, folder: str, key: bytes, *, verify: bool) -> None:
         """Store today's signatures of files that were compared by content."""
-        draft = Draft.begin(folder, _NAME)
+        draft = SealedDraft.begin(folder, _NAME)
         if draft is None:
             return
         differences = self.observations.compare(root, by_content=verify)
@@ -297,7 +297,7 @@ _PARTS_OF_RELOADS: Final = ("layout", "checked", "core", "overlays", "guests", "
 
 
 @final
-class _File(NamedTuple):
+class _StoredFile(NamedTuple):
     """One definition file.
 
     Args:
@@ -338,7 +338,7 @@ class _Body:
         for name, facts in schemas:
             know_facts(name, Facts(*facts))
         self.contents = contents
-        self.files = [_File(*file) for file in files]
+        self.files = [_StoredFile(*file) for file in files]
         self._paths = paths
         self._config = config
         self._layout = layout

@@ -15,7 +15,8 @@ from stepwell.model import legacy_rows
 from stepwell.model.layer import Layer, Listed
 from stepwell.model.settings import FreezeTarget, Project, Settings
 from stepwell.resolve.layout import Layout
-from stepwell.resolve.load import LoadResult, PluginDefinitions, assemble, lay_core, lay_overlay
+from stepwell.resolve.load import LoadResult, assemble, lay_core, lay_overlay
+from stepwell.resolve.plugins import PluginDefinitions
 from stepwell.source.data_tables import read_json, read_yaml, table_of
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.document import Document

@@ -22,7 +22,7 @@ Signature = tuple[int, ...]
 """Size, time of the content, inode and time of the inode; empty if nothing exists."""
 
 _TICK: Final = 50_000_000
-"""Nanoseconds in which a file system with fine times may give two changes the same time."""
+"""Nanoseconds in which a file system with fine times may assign the same time to two changes."""
 _COARSE_TICK: Final = 3_000_000_000
 """The same if its times have no fractions of a millisecond."""
 

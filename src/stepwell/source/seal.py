@@ -15,7 +15,7 @@ from typing import Any, Final, final
 
 from stepwell.source.atomic_write import is_private
 
-__all__ = ["Draft", "Sealed", "digest_of", "open_sealed", "state_folder", "user_key"]
+__all__ = ["Sealed", "SealedDraft", "digest_of", "open_sealed", "state_folder", "user_key"]
 
 _MAGIC: Final = b"stepwell-cache-1\n"
 _KEY_NAME: Final = "cache-key"
@@ -123,7 +123,7 @@ def _equal(one: bytes, other: bytes) -> bool:
 
 
 @final
-class Draft:
+class SealedDraft:
     """File under construction in a folder of the user, which replaces the previous one at once.
 
     Args:
@@ -139,7 +139,7 @@ class Draft:
         self.began = os.fstat(handle).st_mtime_ns
 
     @classmethod
-    def begin(cls, folder: str, name: str) -> Draft | None:
+    def begin(cls, folder: str, name: str) -> SealedDraft | None:
         """Create the file, in a folder that git ignores; ``None`` if that is impossible."""
         path = os.path.join(folder, f"{name}.{os.urandom(8).hex()}.tmp")
         try:

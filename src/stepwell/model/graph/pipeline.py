@@ -68,7 +68,7 @@ class Pipeline(InNotebook):
         definition = linked.definition
         return cls(
             definition.name,
-            definition.description,
+            definition.data.get("description", ""),  # absent from an invalid definition
             linked.parameters,
             linked.nodes,
             linked.view.workspace,
