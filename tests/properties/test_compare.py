@@ -14,7 +14,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stepwell.model.legacy_names import canonical_name
 from stepwell.resolve.view import View
 from stepwell.review import Comparison, RegistryState, compare, read_state
 from stepwell.review.comparison import Level
@@ -22,7 +21,7 @@ from stepwell.review.diff import views_that_differ
 from stepwell.review.effects.change_scope import touched_views
 from stepwell.review.effects.file_name_lookup import Guesser, all_known, differing_file_names, probes_of
 from stepwell.review.effects.schema_diff import differences
-from stepwell.source.spelling import Naming
+from stepwell.source.spelling import Naming, canonical_name
 from stepwell.source.tree import Folder
 
 pytestmark = pytest.mark.slow

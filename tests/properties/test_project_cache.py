@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from tests.cases.test_cases import CASES, TODAY, copied
 
 from stepwell.model.settings import open_project
+from stepwell.resolve import LoadResult
 from stepwell.resolve.load import load
-from stepwell.resolve.load_result import LoadResult
 from stepwell.resolve.project_cache import CacheOptions, load_cached
 from stepwell.source import observations
 from stepwell.source.seal import open_sealed
@@ -165,7 +165,7 @@ def damage(root: Path, kind: str, others: Path, chance: random.Random) -> None:
 
 
 def content_of(loaded: LoadResult) -> dict[str, Any]:
-    """Everything that a load says, in a comparable form."""
+    """Everything that a load states, in a comparable form."""
     snapshot = loaded.snapshot
     views = {key: snapshot.view(key) for key in (None, *snapshot.workspaces)}
     return {

@@ -10,7 +10,7 @@ import pytest
 
 import stepwell
 from stepwell.check.file import hide
-from stepwell.check.ignores import Ignore, by_place, ignores_in
+from stepwell.check.rule import Ignore, by_place, ignores_in
 from stepwell.model.settings import open_project
 from stepwell.resolve.layout import lay_out
 from stepwell.source.diagnostic import Diagnostic, Severity, Span, capped

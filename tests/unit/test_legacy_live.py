@@ -33,8 +33,7 @@ from stepwell.frontends.legacy.step_names import (
     STEP_NAMES,
     get_config_class_name,
 )
-from stepwell.model.legacy_names import canonical_name
-from stepwell.source.spelling import Naming
+from stepwell.source.spelling import Naming, canonical_name
 from stepwell.write.freeze import generate
 from stepwell.write.freeze.tables import LegacyNaming
 

@@ -9,8 +9,7 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import Any, Final, Literal, TypeVar, cast, final
 
-from stepwell.check.ignores import Ignore
-from stepwell.check.rule import ALWAYS_REPORTED, FIXED_PAGES, Finding, Rule, with_fix
+from stepwell.check.rule import ALWAYS_REPORTED, FIXED_PAGES, Finding, Ignore, Rule, with_fix
 from stepwell.model.settings import Project
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
 from stepwell.source.spelling import respelled, suggest

@@ -8,8 +8,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple, final
 
 from stepwell.check import catalog
-from stepwell.check.ignores import Ignore, IgnoreIndex, by_place, ignores_in
-from stepwell.check.rule import FileScope, WorkspaceScope
+from stepwell.check.rule import FileScope, Ignore, IgnoreIndex, WorkspaceScope, by_place, ignores_in
 from stepwell.model import KINDS, AuthoredDefinition, Workspace, schema, schema_errors
 from stepwell.model.layer import Layer, Listed, Source
 from stepwell.model.settings import Project, Settings

@@ -1,10 +1,13 @@
-"""Rules, their findings and the scopes that they check."""
+"""Rules, their findings, the scopes that they check, and comments that suppress a finding.
+
+The form of a comment is ``# stepwell: ignore[rule-id] reason``.
+"""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -16,7 +19,7 @@ from stepwell.model.component import Component
 from stepwell.model.layer import ABSENT, Source, step_into
 from stepwell.model.settings import CONFIG_NAME, Project, References, Settings
 from stepwell.source.diagnostic import Fix, Related, Severity, Span
-from stepwell.source.document import Document, Pointer
+from stepwell.source.document import Document, Pointer, span_of
 from stepwell.source.tree import EntryKind, TreeEntry
 
 if TYPE_CHECKING:
@@ -30,6 +33,8 @@ __all__ = [
     "Finding",
     "FreezeScope",
     "Hidden",
+    "Ignore",
+    "IgnoreIndex",
     "LayerScope",
     "Override",
     "Reference",
@@ -39,6 +44,8 @@ __all__ = [
     "Shadow",
     "ViewScope",
     "WorkspaceScope",
+    "by_place",
+    "ignores_in",
     "with_fix",
 ]
 
@@ -352,3 +359,43 @@ class _Pages(Mapping[str, str]):
 
 FIXED_PAGES: Final[Mapping[str, str]] = _Pages()
 """Manual page of each id that is not in ``RULES``."""
+
+
+_COMMENT: Final = re.compile(r"#[ \t]*stepwell:[ \t]*ignore\[([^\]\r\n]*)\]")
+_MARK: Final = "stepwell:"
+
+
+@final
+class Ignore(NamedTuple):
+    """One rule that one comment suppresses."""
+
+    rule: str
+    line: int
+    span: Span
+
+
+IgnoreIndex = Mapping[tuple[str, str, int], Sequence[Ignore]]
+"""Comments by the rule, path and line that they suppress."""
+
+
+def by_place(ignores: Iterable[Ignore]) -> IgnoreIndex:
+    """Index comments, so that each finding is looked up once, however many comments there are."""
+    index: dict[tuple[str, str, int], list[Ignore]] = {}
+    for ignore in ignores:
+        index.setdefault((ignore.rule, ignore.span.path, ignore.line), []).append(ignore)
+    return index
+
+
+def ignores_in(document: Document) -> tuple[Ignore, ...]:
+    """Return the ignore comments of a document in order."""
+    return tuple(_found(document)) if _MARK in document.text else ()
+
+
+def _found(document: Document) -> Iterator[Ignore]:
+    for comment in _COMMENT.finditer(document.text):
+        if document.holds(comment.start()):
+            continue
+        span = span_of(document.path, document.text, comment.span())
+        alone = not span.text[: span.column - 1].strip()
+        for rule in comment[1].split(","):
+            yield Ignore(rule.strip(), span.line + alone, span)

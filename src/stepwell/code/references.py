@@ -7,8 +7,7 @@ from typing import Final
 
 from stepwell.check import catalog
 from stepwell.check.file import hide
-from stepwell.check.ignores import Ignore, by_place, ignores_in
-from stepwell.check.rule import Reference, ReferenceScope
+from stepwell.check.rule import Ignore, Reference, ReferenceScope, by_place, ignores_in
 from stepwell.code import own_components, own_folder, own_implementations, source_folders
 from stepwell.model import Definition
 from stepwell.model.layer import Layer

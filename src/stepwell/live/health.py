@@ -18,8 +18,7 @@ from stepwell.resolve.load import LoadResult
 from stepwell.resolve.snapshot import Snapshot
 from stepwell.source.diagnostic import Diagnostic, Severity
 from stepwell.source.document import FrozenMapping
-from stepwell.source.immutable import immutable
-from stepwell.source.notebook_repr import InNotebook
+from stepwell.source.immutable import InNotebook, immutable
 from stepwell.source.wording import counted, listed
 from stepwell.source.yaml import libyaml_version
 

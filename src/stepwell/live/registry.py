@@ -10,9 +10,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, TypeVar, final
 
 from stepwell.live.workspace_context import active_workspace
-from stepwell.resolve.load_result import LoadResult, Summary
-from stepwell.source.immutable import Immutable
-from stepwell.source.notebook_repr import InNotebook
+from stepwell.resolve import LoadResult, Summary
+from stepwell.source.immutable import Immutable, InNotebook
 
 if TYPE_CHECKING:
     from datetime import date
@@ -462,4 +461,6 @@ class Registry(InNotebook):
 
 def as_written(registry: Registry) -> Snapshot:
     """Return all views with the valid fields of invalid definitions; only for further checks."""
-    return registry._store.seen.written.with_code(registry.code)  # noqa: SLF001 - no part of the public class
+    from stepwell.resolve.load import written_views
+
+    return written_views(registry._store.seen).with_code(registry.code)  # noqa: SLF001 - no part of the public class

@@ -23,8 +23,7 @@ from stepwell.source.diagnostic import Diagnostic, Severity, Span
 from stepwell.source.errors import ProjectError
 from stepwell.source.foreign_code import Contained
 from stepwell.source.fork_lock import ForkLock
-from stepwell.source.immutable import immutable
-from stepwell.source.notebook_repr import InNotebook
+from stepwell.source.immutable import InNotebook, immutable
 
 __all__ = ["Event", "Meets", "RenewedCode", "Store", "Subscription"]
 

@@ -7,8 +7,7 @@ from typing import Any, ClassVar, Final, NamedTuple, TypeVar, final
 
 from stepwell.model.layer import Origin, Source, origins_in
 from stepwell.source.document import FrozenMapping, freeze, thaw
-from stepwell.source.immutable import Immutable
-from stepwell.source.notebook_repr import InNotebook
+from stepwell.source.immutable import Immutable, InNotebook
 
 __all__ = ["Facts", "Fields", "Record", "facts", "know_facts", "known_fields"]
 

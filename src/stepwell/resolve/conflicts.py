@@ -13,8 +13,7 @@ from stepwell.model.layer import Layer
 from stepwell.resolve.choose import resolve
 from stepwell.resolve.snapshot import Snapshot
 from stepwell.resolve.strategies import Candidate, candidates_of
-from stepwell.source.immutable import immutable
-from stepwell.source.notebook_repr import InNotebook
+from stepwell.source.immutable import InNotebook, immutable
 
 __all__ = ["METADATA", "Agreement", "Conflict", "conflicts"]
 

@@ -11,8 +11,7 @@ from typing import Any, Final, NamedTuple, final
 from stepwell.check import catalog
 from stepwell.check.catalog import Occasion
 from stepwell.check.file import CheckedFile, hide, is_served
-from stepwell.check.ignores import Ignore, by_place
-from stepwell.check.rule import Hidden, LayerScope, Override, Shadow, ViewScope
+from stepwell.check.rule import Hidden, Ignore, LayerScope, Override, Shadow, ViewScope, by_place
 from stepwell.model import (
     KINDS,
     AuthoredDefinition,

@@ -15,14 +15,13 @@ from typing import Any, Final
 
 from stepwell.check import catalog
 from stepwell.check.file import CheckedFile, check_definition, check_workspace_file
-from stepwell.check.ignores import Ignore
-from stepwell.check.rule import FreezeScope, SettingsScope
+from stepwell.check.rule import FreezeScope, Ignore, SettingsScope
 from stepwell.model import KINDS, Workspace
 from stepwell.model.layer import Listed
 from stepwell.model.settings import RESERVED_ID, Project
+from stepwell.resolve import LoadResult
 from stepwell.resolve.layers import LayerTables, Overlay, broken_place, lay_under, layer_core, layer_workspace
 from stepwell.resolve.layout import Layout, lay_out
-from stepwell.resolve.load_result import LoadResult
 from stepwell.resolve.pipelines import NOTHING_CHECKED, CheckedPipelines, check_pipelines
 from stepwell.resolve.plugins import Plugin, PluginDefinitions, read_plugins
 from stepwell.resolve.snapshot import Snapshot

@@ -9,8 +9,8 @@ from typing import Any, Final, NamedTuple, final
 
 from stepwell.check import catalog
 from stepwell.check.file import hide
-from stepwell.check.ignores import Ignore, IgnoreIndex, by_place, ignores_in
 from stepwell.check.pipeline_scope import PipelineScope
+from stepwell.check.rule import Ignore, IgnoreIndex, by_place, ignores_in
 from stepwell.model import PipelineDefinition, StepDefinition
 from stepwell.model.component import Component
 from stepwell.model.graph import Among, Linked, link

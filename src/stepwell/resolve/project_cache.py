@@ -15,7 +15,7 @@ from functools import cache, cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
 
-from stepwell.resolve.load_result import LoadResult, Summary
+from stepwell.resolve import LoadResult, Summary
 from stepwell.source.extensions import declaring_files, finds_more
 from stepwell.source.observations import (
     Differences,

@@ -11,8 +11,7 @@ from stepwell.model import Record
 from stepwell.model.layer import Origin, Source, origins_in
 from stepwell.model.record import facts
 from stepwell.source.document import Pointer
-from stepwell.source.immutable import immutable
-from stepwell.source.notebook_repr import InNotebook
+from stepwell.source.immutable import InNotebook, immutable
 
 __all__ = [
     "Explanation",

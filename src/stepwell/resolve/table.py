@@ -9,8 +9,7 @@ from typing import Any, Generic, TypeVar, final
 
 from stepwell.model import HyperparameterDefinition, PipelineDefinition, ProviderDefinition, StepDefinition
 from stepwell.source.document import FrozenMapping
-from stepwell.source.immutable import Immutable
-from stepwell.source.notebook_repr import InNotebook
+from stepwell.source.immutable import Immutable, InNotebook
 
 __all__ = ["LayeredTable"]
 

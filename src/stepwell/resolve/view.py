@@ -17,8 +17,7 @@ from stepwell.model import (
 from stepwell.resolve.table import LayeredTable
 from stepwell.source.document import FrozenMapping
 from stepwell.source.errors import ComponentError, UnknownStep
-from stepwell.source.immutable import Immutable
-from stepwell.source.notebook_repr import InNotebook
+from stepwell.source.immutable import Immutable, InNotebook
 
 if TYPE_CHECKING:
     from stepwell.model.component import Component

@@ -9,7 +9,7 @@ from typing import NamedTuple, final
 
 from stepwell.code.references import check_references, source_folders
 from stepwell.model.settings import read_project
-from stepwell.resolve.load import FindPlugins, Progress, load
+from stepwell.resolve.load import FindPlugins, Progress, load, written_views
 from stepwell.source.diagnostic import Diagnostic, Severity, in_order
 from stepwell.source.git import Gone, Revision
 from stepwell.source.python import ParseFailure, SourceFile, SourceIndex
@@ -51,7 +51,7 @@ def findings_at(
     if references:
         folders = source_folders(project, loaded.snapshot.workspaces)
         index = SourceIndex(root, folders, dict(_sources(revision, folders)), 0)
-        found = in_order((*found, *check_references(project, loaded.written, index, known)))
+        found = in_order((*found, *check_references(project, written_views(loaded), index, known)))
     return found
 
 

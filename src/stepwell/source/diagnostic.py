@@ -10,8 +10,7 @@ from dataclasses import fields as dataclass_fields
 from enum import Enum
 from typing import Any, Final, Generic, Literal, TypeVar, cast, final
 
-from stepwell.source.immutable import immutable
-from stepwell.source.notebook_repr import InNotebook
+from stepwell.source.immutable import InNotebook, immutable
 from stepwell.source.wording import counted
 
 __all__ = [

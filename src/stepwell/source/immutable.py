@@ -1,10 +1,12 @@
-"""Immutable objects with clear error messages."""
+"""Base classes of values: immutable with clear error messages, and with a notebook representation."""
 
 from __future__ import annotations
 
-from typing import NoReturn, TypeVar
+from collections.abc import Collection
+from importlib import import_module
+from typing import Any, Final, NoReturn, TypeVar
 
-__all__ = ["Immutable", "immutable"]
+__all__ = ["Immutable", "InNotebook", "immutable"]
 
 S = TypeVar("S")
 
@@ -36,3 +38,31 @@ def immutable(record: type[S]) -> type[S]:
     for name in ("__setattr__", "__delattr__", "__copy__", "__deepcopy__"):
         setattr(record, name, getattr(Immutable, name))
     return record
+
+
+_RENDERER: Final = "stepwell.frontends.render.notebook"
+"""Referenced by name, because values must not depend on their renderer."""
+
+
+class InNotebook:
+    """Value with a rich notebook representation."""
+
+    __slots__ = ()
+
+    def _repr_mimebundle_(
+        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
+    ) -> dict[str, Any]:
+        """Return the representations by media type (IPython, "Integrating your objects with IPython").
+
+        Args:
+            include: the requested media types; all by default.
+        """
+        bundle: dict[str, Any] = import_module(_RENDERER).bundle(self)
+        return {
+            kind: shown
+            for kind, shown in bundle.items()
+            if (include is None or kind in include) and (exclude is None or kind not in exclude)
+        }
+
+    def _repr_html_(self) -> str:
+        return str(self._repr_mimebundle_()["text/html"])

@@ -25,8 +25,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from stepwell.check.ignores import Ignore
-from stepwell.check.rule import ALWAYS_REPORTED, FIXED_PAGES, Finding
+from stepwell.check.rule import ALWAYS_REPORTED, FIXED_PAGES, Finding, Ignore
 from stepwell.source.diagnostic import Fix, Severity
 
 ID: Final = "unused-ignore"

@@ -10,7 +10,7 @@ from stepwell.check import catalog
 from stepwell.check.alignment.scope import AlignmentScope, MissingScript, ScriptFacts, SourceStep, related
 from stepwell.check.catalog import ALIGNMENT_LEVELS
 from stepwell.check.file import hide
-from stepwell.check.ignores import Ignore, by_place, ignores_in
+from stepwell.check.rule import Ignore, by_place, ignores_in
 from stepwell.code import own_folder
 from stepwell.code.alignment.parse import Parsed, SourceReader
 from stepwell.code.lookup import files_of_entry_point

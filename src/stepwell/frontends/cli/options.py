@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from stepwell.model import StepDefinition
     from stepwell.model.settings import Project
-    from stepwell.resolve.load_result import LoadResult
+    from stepwell.resolve import LoadResult
     from stepwell.resolve.view import View
     from stepwell.source.diagnostic import Diagnostic
 

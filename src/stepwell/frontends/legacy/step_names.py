@@ -21,10 +21,9 @@ from stepwell.frontends.legacy.project import (
     workspace_in_effect,
 )
 from stepwell.live.workspace_context import ACTIVE, clear_workspace, set_workspace, workspace
-from stepwell.model.legacy_names import canonical_name
-from stepwell.model.legacy_names import similarity as _calculate_name_similarity  # noqa: F401
 from stepwell.source.errors import UnknownStep
-from stepwell.source.spelling import closest
+from stepwell.source.spelling import canonical_name, closest
+from stepwell.source.spelling import similarity as _calculate_name_similarity  # noqa: F401
 
 __all__ = [
     "BUILDER_STEP_NAMES",

@@ -13,8 +13,7 @@ from stepwell.model.graph.order import levels_of
 from stepwell.source.diagnostic import Span
 from stepwell.source.document import FrozenMapping
 from stepwell.source.errors import PipelineError
-from stepwell.source.immutable import immutable
-from stepwell.source.notebook_repr import InNotebook
+from stepwell.source.immutable import InNotebook, immutable
 from stepwell.source.spelling import suggest
 from stepwell.source.wording import parenthesised
 

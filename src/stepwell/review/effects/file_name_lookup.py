@@ -14,7 +14,6 @@ from itertools import accumulate
 from types import MappingProxyType
 from typing import Final, final
 
-from stepwell.model.legacy_names import canonical_name, similarity
 from stepwell.resolve.view import View
 from stepwell.review.comparison import Consumer, Effect, Level
 from stepwell.review.effects.change_scope import Touched, place_of
@@ -22,7 +21,7 @@ from stepwell.review.effects.importers import row_of
 from stepwell.review.old_tables import source_files
 from stepwell.review.state import RegistryState
 from stepwell.source.diagnostic import Diagnostic
-from stepwell.source.spelling import Naming
+from stepwell.source.spelling import Naming, canonical_name, similarity
 from stepwell.source.wording import counted, listed
 
 __all__ = [

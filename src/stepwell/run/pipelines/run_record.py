@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from stepwell.run.pipelines.task import Artifact, StepState
-from stepwell.source.notebook_repr import InNotebook
+from stepwell.source.immutable import InNotebook
 
 __all__ = [
     "AttemptRecord",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, final
 
 from stepwell.check.file import hide
-from stepwell.check.ignores import by_place, ignores_in
+from stepwell.check.rule import by_place, ignores_in
 from stepwell.model import StepDefinition, schema, schema_errors
 from stepwell.model.validator import InvalidSchema
 from stepwell.resolve.view import View
