@@ -113,7 +113,7 @@ SENTENCES = st.lists(
     max_size=30,
 ).map(" ".join)
 SIMPLE = st.recursive(
-    st.one_of(SENTENCES, st.none(), st.booleans(), st.integers()),
+    st.one_of(SENTENCES, st.none(), st.booleans(), st.integers(), st.floats()),
     lambda inner: st.one_of(
         st.lists(inner, max_size=3), st.dictionaries(st.one_of(WORDS, SENTENCES), inner, max_size=3)
     ),

@@ -37,12 +37,17 @@ class _NotSimple(Exception):
     """Data that needs PyYAML."""
 
 
+_DECIMAL: Final = re.compile(r"-?[0-9]+\.[0-9]+").fullmatch
 _WORD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,99}").fullmatch
 _SENTENCE: Final = re.compile(r"[A-Za-z_](?:[!-\"$-9;-~]| (?=[!-\"$-9;-~]))*").fullmatch
 """ASCII without `: ` and ` #`, and with single spaces only."""
 _OTHER_TYPE: Final = re.compile(r"[A-Za-z0-9.+-]{0,20}").fullmatch
 _INDICATED: Final = re.compile(r"[!%&*>@|\[{](?:[!-&(-~]| (?=[!-&(-~]))*").fullmatch
 """ASCII that begins with an indicator, without single quotes."""
+_BOOLEANS: Final = frozenset(
+    form for word in ("yes", "no", "on", "off") for form in (word, word.title(), word.upper())
+)
+"""Words that YAML 1.1 reads as booleans."""
 _NO_TEXT: Final = frozenset({"null", "true", "false", "yes", "no", "on", "off"})
 
 
@@ -74,13 +79,13 @@ def _scalar(start: str, value: Any, indent: int) -> str:
         if len(start) + len(value) + 3 <= _WIDTH:
             if _OTHER_TYPE(value) is not None and scalars.resolve(value) != value:
                 return f'{start} "{value}"\n'
-            if _INDICATED(value) is not None:
+            if _INDICATED(value) is not None or value in _BOOLEANS:
                 return f"{start} '{value}'\n"
         raise _NotSimple
     if value is None or isinstance(value, bool):
         return f"{start} {'null' if value is None else str(value).lower()}\n"
-    if type(value) is int:
-        return f"{start} {value}\n"
+    if type(value) is int or (type(value) is float and _DECIMAL(repr(value)) is not None):
+        return f"{start} {value!r}\n"
     if isinstance(value, (list, dict)) and not value:
         return f"{start} {'{}' if isinstance(value, dict) else '[]'}\n"
     raise _NotSimple
