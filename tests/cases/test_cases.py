@@ -212,7 +212,7 @@ def _said(value: Definition | Workspace, defaults: Mapping[str, Any]) -> dict[st
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Deprecation):
-        return {name: getattr(value, name) for name in value.__slots__ if getattr(value, name) is not None}
+        return {name: getattr(value, name) for name in value._fields if getattr(value, name) is not None}
     return thaw(value)
 
 

@@ -142,6 +142,7 @@ def test_the_order_of_files_and_of_the_scan_does_not_show(
     content = project(core, {"alice": alice, "bob": {}})
     plain = opened(content)
     with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("STEPWELL_CACHE_DIR", "")
         patched.setattr(os, "scandir", _shuffling(order))
         shuffled = opened(content, order)
     assert shuffled.digest == plain.digest

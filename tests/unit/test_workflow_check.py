@@ -335,6 +335,7 @@ def test_a_file_part_that_is_a_link_out_of_the_folder_is_reported(tmp_path: Path
 def with_pack(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pack is there, as if it were installed."""
     monkeypatch.setattr("stepwell.resolve.plugins.find_plugins", lambda: (PLUGIN,))
+    monkeypatch.setenv("STEPWELL_CACHE_DIR", "")  # a load from the cache knows that nothing is installed
 
 
 @pytest.mark.usefixtures("with_pack")
