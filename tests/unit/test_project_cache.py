@@ -252,7 +252,7 @@ def test_a_touched_file_costs_one_comparison(project: Project, monkeypatch: pyte
 
 
 @pytest.mark.usefixtures("settled")
-def test_a_changed_stepwell_or_environment_starts_anew(
+def test_a_changed_stepwell_or_environment_starts_again(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = project(FILES)
@@ -344,3 +344,18 @@ def test_processes_write_at_the_same_time(project: Project, environment: Mapping
     assert sorted(path.name for path in (root / ".stepwell/cache").iterdir()) == [".gitignore", "project"]
     options = cache_options(variables)
     assert load_cached(str(root), TODAY, options).snapshot.core["Scoring"].description == "Score 19."
+
+
+def test_doctor_reports_why_nothing_is_cached(
+    project: Project, run_stepwell: Callable[..., Any], tmp_path: Path
+) -> None:
+    root = project(FILES)
+    assert "cached" not in run_stepwell("doctor", cwd=root).stdout
+    (tmp_path / "file").write_text("")
+    state = {"XDG_STATE_HOME": str(tmp_path / "file")}
+    advice = "- Make the folder of Stepwell's state private: without a key in it, loads are not cached."
+    assert advice in run_stepwell("doctor", cwd=root, env=state).stdout.splitlines()
+    assert "cached" not in run_stepwell("doctor", cwd=root, env={**state, "STEPWELL_CACHE_DIR": ""}).stdout
+    (root / ".stepwell").symlink_to(tmp_path)
+    kept = {"STEPWELL_CACHE_DIR": str(tmp_path / "kept")}
+    assert "behind a link" not in run_stepwell("doctor", cwd=root, env=kept).stdout

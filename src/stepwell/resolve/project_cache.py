@@ -55,6 +55,7 @@ class CacheOptions(NamedTuple):
 
     Args:
         key: of the user; ``None`` disables the cache.
+        is_wanted: whether the user did not disable it.
         folder: one folder for all projects; empty for ``.stepwell/cache`` in each project.
         verify: whether to compare all files by content.
     """
@@ -62,6 +63,7 @@ class CacheOptions(NamedTuple):
     key: bytes | None = None
     folder: str = ""
     verify: bool = False
+    is_wanted: bool = True
 
     def folder_of(self, root: str) -> str:
         """Return the folder of a project's cache; empty if it has none."""
@@ -78,7 +80,7 @@ def cache_options(environment: Mapping[str, str], *, verify: bool = False) -> Ca
     """Return the options that the environment sets; an empty ``STEPWELL_CACHE_DIR`` disables the cache."""
     folder = environment.get(_VARIABLE)
     if folder == "":
-        return CacheOptions()
+        return CacheOptions(is_wanted=False)
     key = user_key(state_folder(environment))
     return CacheOptions(key, os.path.abspath(folder) if folder else "", verify)
 

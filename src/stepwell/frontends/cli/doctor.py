@@ -24,6 +24,7 @@ from stepwell.frontends.render.columns import painted, with_heading
 from stepwell.live.health import Health, HealthStatus, LayerHealth
 from stepwell.model import KINDS
 from stepwell.model.settings import STAGING, Project
+from stepwell.resolve.project_cache import cache_options
 from stepwell.source.atomic_write import leftovers
 from stepwell.source.escape_control import visible
 from stepwell.source.wording import counted
@@ -64,8 +65,8 @@ def command(form: str, common: CommonOptions) -> int:
         status = HealthStatus.DEGRADED if health.status is HealthStatus.OK else health.status
         health = replace(health, status=status, recommendations=(*health.recommendations, *stale))
     driver = advice(registry.project)
-    if driver:
-        health = replace(health, recommendations=(*health.recommendations, driver))
+    hints = (*([driver] if driver else ()), *_about_cache(registry.project))
+    health = replace(health, recommendations=(*health.recommendations, *hints))
     if form == "json":
         from stepwell.frontends.render.output.project import doctor_output
 
@@ -73,6 +74,15 @@ def command(form: str, common: CommonOptions) -> int:
     elif not (common.quiet and health.status is HealthStatus.OK):
         sys.stdout.writelines(f"{line}\n" for line in _lines(health))
     return int(health.status is not HealthStatus.OK)
+
+
+def _about_cache(project: Project) -> Iterator[str]:
+    """Yield the reason why loads cannot be cached, unless the user disabled the cache."""
+    options = cache_options(os.environ)
+    if options.key is None and options.is_wanted:
+        yield "Make the folder of Stepwell's state private: without a key in it, loads are not cached."
+    elif options.is_wanted and not options.folder_of(project.root):
+        yield "Replace the link .stepwell by a folder: loads are not cached behind a link."
 
 
 def _leftovers(project: Project) -> Iterator[str]:
