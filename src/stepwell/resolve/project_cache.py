@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from stepwell.resolve.plugins import Plugin
     from stepwell.resolve.snapshot import Snapshot
     from stepwell.resolve.view import View
-    from stepwell.source.diagnostic import Diagnostic, Span
+    from stepwell.source.diagnostic import Diagnostic
     from stepwell.source.document import Document
     from stepwell.source.tree import Tree
 
@@ -242,7 +242,7 @@ class _Stored:
     def result(self, root: str, today: date) -> LoadResult:
         """Return the load, each part decoded on first use."""
         count, every, views = self._found
-        found = tuple(map(_finding, every))
+        found = tuple(map(_record, every))
         by_view = {view: tuple(found[at] for at in places) for view, places in views}
 
         @cache
@@ -446,7 +446,7 @@ class _Body:
             tuple(listed[:core]),
             MappingProxyType(workspaces),
             MappingProxyType(dict(settings)),
-            tuple(map(_finding, found)),
+            tuple(map(_record, found)),
         )
 
     def _listed(self, at: int) -> Listed:
@@ -595,30 +595,23 @@ def _is_dated(file: CheckedFile) -> bool:
     return authored is not None and "deprecated" in authored.data
 
 
-def _plain(found: Diagnostic) -> tuple[Any, ...]:
-    return (
-        found.id,
-        found.severity.value,
-        found.message,
-        None if found.span is None else _plain_span(found.span),
-        found.help,
-        [(item.message, _plain_span(item.span)) for item in found.related],
-    )
+def _plain(value: Any) -> Any:
+    """Return a finding, or a part of one, as plain data: records as tuples, tuples as lists."""
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if type(value).__module__ == "stepwell.source.diagnostic":
+        parts = getattr(value, "__dataclass_fields__", ("value",))
+        return (type(value).__name__, *(_plain(getattr(value, part)) for part in parts))
+    return value
 
 
-def _plain_span(span: Span) -> tuple[Any, ...]:
-    return span.path, span.line, span.column, span.end_line, span.end_column, span.text
+def _record(plain: Any) -> Any:
+    """Return what ``_plain`` was called with."""
+    if isinstance(plain, list):
+        return tuple(map(_record, plain))
+    if isinstance(plain, tuple):
+        from stepwell.source import diagnostic
 
-
-def _finding(plain: tuple[Any, ...]) -> Diagnostic:
-    from stepwell.source.diagnostic import Diagnostic, Related, Severity, Span
-
-    rule, severity, message, span, advice, related = plain
-    return Diagnostic(
-        rule,
-        Severity(severity),
-        message,
-        None if span is None else Span(*span),
-        advice,
-        tuple(Related(note, Span(*place)) for note, place in related),
-    )
+        name, *parts = plain
+        return getattr(diagnostic, name)(*map(_record, parts))
+    return plain

@@ -231,9 +231,7 @@ def _check(
     wanted = {way for path in paths for way in in_project(root, path)} if paths else None
 
     def is_shown(finding: Diagnostic) -> bool:
-        return _is_selected(finding, select, ignore) and (
-            wanted is None or _concerns(root, finding, wanted)
-        )
+        return _is_selected(finding, select, ignore) and (wanted is None or _concerns(root, finding, wanted))
 
     if fixing.wanted:
         from stepwell.frontends.cli.edit import save_fixes
