@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import socket
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -252,5 +257,91 @@ def test_a_worker_that_is_lost_costs_only_the_step_that_it_had(project: Project,
 def test_an_engine_that_cannot_be_used_is_reported() -> None:
     with pytest.raises(EngineError, match=r"unknown engine `spark` \(available: local, dask"):
         engine_named("spark")
-    with pytest.raises(EngineError, match=r"no Dask worker is reachable at tcp://127\.0\.0\.1:9"):
+    with pytest.raises(EngineError, match=r"no Dask scheduler is reachable at tcp://127\.0\.0\.1:9: "):
         Dask("tcp://127.0.0.1:9", seconds=0.2).start()
+
+
+@pytest.mark.parametrize(
+    "address", ["nonsense", "tcp://", "host:0", "host:99999", "http://host:1", "a b:1", ""]
+)
+def test_an_address_is_checked_before_anything_is_recorded(address: str) -> None:
+    with pytest.raises(EngineError, match="is not the address of a Dask scheduler: write it as"):
+        engine_named("dask", scheduler=address)
+
+
+@pytest.mark.parametrize("words", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\0" * 8])
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_server_that_is_no_scheduler_is_reported_in_time(words: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        connections = []
+
+        def answer() -> None:
+            with suppress(OSError):
+                while True:
+                    connections.append(server.accept()[0])
+                    connections[-1].sendall(words)
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        began = time.monotonic()
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(EngineError, match=r"no Dask scheduler .* --connect-timeout"):
+            Dask(address, seconds=1).start()
+        assert time.monotonic() - began < 15
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+        for connection in connections:
+            connection.close()
+
+
+def test_a_scheduler_that_is_killed_ends_the_run_which_can_be_resumed(project: Project) -> None:
+    pytest.importorskip("distributed")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    address = f"tcp://127.0.0.1:{port}"
+    script = "import time\ntime.sleep(60)\n"
+    root = project(single(script, OUT))
+    words = [sys.executable, "-W", "ignore", "-m"]
+    place = ["--host", "127.0.0.1", "--port", str(port)]
+    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": root}
+    scheduler = subprocess.Popen(
+        [*words, "distributed.cli.dask_scheduler", *place, "--no-dashboard"], **quiet
+    )
+    processes = [scheduler]
+    try:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            with suppress(OSError):
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+            time.sleep(0.1)
+        options = ["--nthreads", "1", "--no-dashboard", "--no-nanny"]
+        processes.append(
+            subprocess.Popen([*words, "distributed.cli.dask_worker", address, *options], **quiet)
+        )
+        command = ["stepwell", "pipeline", "run", "Only", "--engine", "dask", "--scheduler", address]
+        running = subprocess.Popen(
+            [*words, *command, "--connect-timeout", "60"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=root,
+        )
+        processes.append(running)
+        while not list(root.glob(".stepwell/runs/*/steps/it/*/job")) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        scheduler.kill()
+        out, err = running.communicate(timeout=60)
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+    assert running.returncode == 2
+    assert "it  cancelled" in out
+    lines = err.splitlines()
+    assert lines[0] == f"connecting to {address} (at most 60 s)"
+    assert lines[1].startswith("next: stepwell pipeline run Only --resume ")
+    assert lines[2] == (
+        f"error: the Dask scheduler at {address} does not answer any more: start it and its workers again, "
+        "then resume the run"
+    )

@@ -153,12 +153,13 @@ class _Scheduler:
         with open(self._stop, "w", encoding="utf-8"):
             pass
         deadline = time.monotonic() + _PATIENCE
-        while self._submitted and time.monotonic() < deadline:
-            outcome = session.finished(0.2)
-            submission = None if outcome is None else self._submitted.pop(outcome.token, None)
-            if outcome is not None and submission is not None:
-                done = outcome.state is StepState.DONE
-                self._settle(submission, outcome, StepState.DONE if done else StepState.CANCELLED)
+        with suppress(EngineError):  # nothing more ends on an engine that is gone
+            while self._submitted and time.monotonic() < deadline:
+                outcome = session.finished(0.2)
+                submission = None if outcome is None else self._submitted.pop(outcome.token, None)
+                if outcome is not None and submission is not None:
+                    done = outcome.state is StepState.DONE
+                    self._settle(submission, outcome, StepState.DONE if done else StepState.CANCELLED)
         for submission in self._submitted.values():
             self._record.settle(self._run, submission.task.node, StepState.CANCELLED, key=submission.task.key)
         for node in self._wanted:

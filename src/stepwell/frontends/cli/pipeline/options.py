@@ -121,6 +121,7 @@ class RunOptions:
 
     engine: str
     scheduler: str | None
+    connect_timeout: float
     jobs: int
     resources: tuple[str, ...]
     retries: int
@@ -140,6 +141,7 @@ def engine_options(command: F) -> Callable[..., Any]:
         *args: Any,
         engine: str,
         scheduler: str | None,
+        connect_timeout: float,
         jobs: int | None,
         resources: tuple[str, ...],
         retries: int,
@@ -152,7 +154,7 @@ def engine_options(command: F) -> Callable[..., Any]:
     ) -> Any:
         count = jobs or _cores()
         run_options = RunOptions(
-            engine, scheduler, count, resources, retries, timeout, disk, cache, data, report
+            engine, scheduler, connect_timeout, count, resources, retries, timeout, disk, cache, data, report
         )
         return command(*args, run_options=run_options, **kwargs)
 
@@ -211,6 +213,14 @@ def engine_options(command: F) -> Callable[..., Any]:
             metavar="N",
             type=click.IntRange(1, 1024),
             help="Maximum number of parallel steps.  [default: number of cores]",
+        ),
+        click.option(
+            "--connect-timeout",
+            metavar="SECONDS",
+            type=click.FloatRange(0, min_open=True),
+            default=10.0,
+            show_default=True,
+            help="Time limit for reaching the scheduler, and for its first worker.",
         ),
         click.option(
             "--scheduler",
@@ -297,6 +307,7 @@ def make_run(
     engine = engine_named(
         run_options.engine,
         scheduler=run_options.scheduler,
+        connect_timeout=run_options.connect_timeout,
         jobs=run_options.jobs,
         resources=_amounts(run_options.resources),
     )
@@ -307,6 +318,9 @@ def make_run(
         run_options.cache,
         machine,
     )
+    if run_options.scheduler is not None and not common.quiet:
+        limit = f"at most {run_options.connect_timeout:g} s"
+        click.echo(f"connecting to {visible(run_options.scheduler)} ({limit})", err=True)
     with _progress(plan, common) as tell:
         return run_plan(
             plan,

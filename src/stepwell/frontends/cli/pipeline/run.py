@@ -92,6 +92,7 @@ def command(
     """
     from stepwell.frontends.render.run import run_lines
     from stepwell.run.pipelines import RunDatabase
+    from stepwell.run.pipelines.engines import EngineError
 
     if start is not None and only is not None:
         raise click.UsageError("--from cannot be used with --only")
@@ -121,14 +122,15 @@ def command(
             run = make_run(
                 plan, record, run_options, common, mode="run", resume=resume, start=start, only=only
             )
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, EngineError) as error:
             interrupted = record.last(name)
             is_new = interrupted != earlier or interrupted == resume
             if interrupted is not None and is_new and form == "text":
                 stopped = record.read(interrupted)
-                sys.stdout.writelines(f"{line}\n" for line in run_lines(stopped, root))
-                sys.stdout.flush()
-                _print_next(stopped)
+                if stopped.steps or isinstance(error, KeyboardInterrupt):
+                    sys.stdout.writelines(f"{line}\n" for line in run_lines(stopped, root))
+                    sys.stdout.flush()
+                    _print_next(stopped)
             raise
     if form == "json":
         _write(run, root, found)

@@ -11,38 +11,56 @@ from stepwell.run.pipelines.engines.engine import Engine, EngineError, Session
 from stepwell.run.pipelines.engines.local import Local
 from stepwell.source.extensions import extensions, load_extension
 
-__all__ = ["ENGINES", "GROUP", "Dask", "Engine", "EngineError", "Local", "Session", "engine_named"]
+__all__ = [
+    "ENGINES",
+    "GROUP",
+    "Dask",
+    "Engine",
+    "EngineError",
+    "Local",
+    "Session",
+    "engine_named",
+]
 
 GROUP: Final = "stepwell.engines"
 """Entry point group for engines in installed packages."""
 
-ENGINES: Final[Mapping[str, Callable[[str | None, int, Mapping[str, float]], Engine]]] = MappingProxyType(
-    {
-        "local": lambda _, jobs, resources: Local(jobs, resources),
-        "dask": lambda scheduler, jobs, resources: Dask(scheduler, jobs, resources),
-    }
+ENGINES: Final[Mapping[str, Callable[[str | None, int, Mapping[str, float], float], Engine]]] = (
+    MappingProxyType(
+        {
+            "local": lambda _, jobs, resources, __=0.0: Local(jobs, resources),
+            "dask": Dask,
+        }
+    )
 )
 """Built-in engines by name."""
 
 
 def engine_named(
-    name: str, *, scheduler: str | None = None, jobs: int = 1, resources: Mapping[str, float] | None = None
+    name: str,
+    *,
+    scheduler: str | None = None,
+    jobs: int = 1,
+    resources: Mapping[str, float] | None = None,
+    connect_timeout: float = 10.0,
 ) -> Engine:
     """Return a built-in or installed engine.
 
     Args:
         jobs: maximum number of concurrent attempts, unless the engine counts its own workers.
         resources: total of each resource, unless the engine knows it.
+        connect_timeout: seconds to wait for the scheduler of a built-in engine.
 
     Raises:
         EngineError: unknown engine.
         ExtensionError: the installed engine cannot be loaded.
     """
     make = ENGINES.get(name)
-    if make is None:
-        loaded = load_extension(GROUP, name)
-        if loaded is None:
-            available = ", ".join((*ENGINES, *sorted(extension.name for extension in extensions(GROUP))))
-            raise EngineError(f"unknown engine `{name}` (available: {available})")
-        make = loaded.call
-    return make(scheduler, jobs, resources or {})
+    if make is not None:
+        return make(scheduler, jobs, resources or {}, connect_timeout)
+    loaded = load_extension(GROUP, name)
+    if loaded is None:
+        available = ", ".join((*ENGINES, *sorted(extension.name for extension in extensions(GROUP))))
+        raise EngineError(f"unknown engine `{name}` (available: {available})")
+    engine: Engine = loaded.call(scheduler, jobs, resources or {})
+    return engine

@@ -7,9 +7,10 @@ a lost worker never loses a finished step.
 from __future__ import annotations
 
 import queue
+import re
 import time
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final, final
@@ -17,11 +18,15 @@ from typing import Any, Final, final
 from stepwell.run.pipelines.engines.engine import EngineError
 from stepwell.run.pipelines.task import AttemptOutcome, StepState, Task
 from stepwell.run.pipelines.worker import perform
-from stepwell.source.foreign_code import Contained
+from stepwell.source.foreign_code import Contained, worded
 
 __all__ = ["Dask"]
 
 _NOTHING: Final[Mapping[str, float]] = MappingProxyType({})
+_ADDRESS: Final = re.compile(
+    r"(?:(?P<scheme>tcp|tls|ws|wss|ucx)://)?(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+):(?P<port>[0-9]{1,5})/?"
+)
+_ADVICE: Final = "start one with `dask scheduler`, check the address, or wait longer with --connect-timeout"
 _REFRESH: Final = 5.0
 """Seconds between two queries of the number of workers."""
 
@@ -32,6 +37,10 @@ class Dask:
 
     Args:
         scheduler: address, e.g. ``tcp://host:8786``; ``None`` starts a local cluster for the run.
+        seconds: to wait for the scheduler, and for its first worker.
+
+    Raises:
+        EngineError: the address is invalid.
     """
 
     name = "dask"
@@ -41,9 +50,9 @@ class Dask:
         scheduler: str | None = None,
         jobs: int = 1,
         resources: Mapping[str, float] = _NOTHING,
-        seconds: float = 30.0,
+        seconds: float = 10.0,
     ) -> None:
-        self._scheduler = scheduler
+        self._scheduler = None if scheduler is None else _checked(scheduler)
         self._jobs = jobs
         self._given = MappingProxyType(dict(resources))
         self._seconds = seconds
@@ -59,21 +68,33 @@ class Dask:
             import distributed
         except ImportError:
             raise EngineError("needs the extra `dask`: pip install 'stepwell[dask]'") from None
+        if self._scheduler is not None:
+            _reach(self._scheduler, self._seconds)
+        whose = self._scheduler or "this machine"
+        limit = f"within {self._seconds:g} s"
         closing = ExitStack()
-        try:
+        closing.enter_context(_silence())  # the session reports the loss of the scheduler itself
+        with Contained() as contained:  # whatever listens there may answer anything
             address = self._scheduler
             if address is None:
                 address = closing.enter_context(self._cluster(dask, distributed, closing))
             connect: Any = distributed.Client
-            client = connect(address, timeout=self._seconds, set_as_default=False)
+            with dask.config.set({"distributed.comm.timeouts.connect": self._seconds}):
+                client = connect(address, timeout=self._seconds, set_as_default=False)
             closing.callback(client.close)
+        if contained.error is not None:
+            closing.close()
+            fault = f"no Dask scheduler answers at {whose} {limit}: {worded(contained.error)}"
+            raise EngineError(f"{fault}; {_ADVICE}") from contained.error
+        try:
             client.wait_for_workers(1, timeout=self._seconds)
-        except (OSError, TimeoutError, ValueError) as error:
+        except (OSError, TimeoutError):
             closing.close()
             raise EngineError(
-                f"no Dask worker is reachable at {self._scheduler or 'this machine'}: {error}"
+                f"the Dask scheduler at {whose} has no worker {limit}: start one with `dask worker {whose}`, "
+                "or wait longer with --connect-timeout"
             ) from None
-        return _DaskSession(client, closing)
+        return _DaskSession(client, closing, whose)
 
     def _cluster(self, dask: Any, distributed: Any, closing: ExitStack) -> Any:
         import logging
@@ -99,8 +120,9 @@ class Dask:
 class _DaskSession:
     """Session of the Dask engine."""
 
-    def __init__(self, client: Any, closing: ExitStack) -> None:
+    def __init__(self, client: Any, closing: ExitStack, scheduler: str) -> None:
         self._client = client
+        self._scheduler = scheduler
         self._closing = closing
         self._ended: queue.SimpleQueue[AttemptOutcome] = queue.SimpleQueue()
         self._running: dict[str, Any] = {}
@@ -129,20 +151,44 @@ class _DaskSession:
         try:
             outcome = self._ended.get(timeout=seconds)
         except queue.Empty:
+            self._check()
             return None
+        if outcome.kind == "lost":
+            self._check()
         self._running.pop(outcome.token, None)  # the worker may release the result
         return outcome
 
     def close(self) -> None:
         self._running.clear()
-        self._closing.close()
+        with Contained():  # the scheduler may be gone
+            self._closing.close()
+
+    def _check(self) -> None:
+        """Check the connection.
+
+        Raises:
+            EngineError: the scheduler is gone.
+        """
+        if self._client.status != "running":
+            raise self._gone()
+
+    def _gone(self) -> EngineError:
+        return EngineError(
+            f"the Dask scheduler at {self._scheduler} does not answer any more: start it and its workers "
+            "again, then resume the run"
+        )
 
     def _refresh(self) -> None:
         now = time.monotonic()
         if now - self._refreshed < _REFRESH and self._room:
             return
         self._refreshed = now
-        workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
+        self._check()
+        with Contained() as contained:
+            info = self._client.scheduler_info(n_workers=-1)
+        if contained.error is not None or "workers" not in info:
+            raise self._gone()
+        workers = info["workers"].values()
         # Twice the number of threads, so that every worker always has a next task.
         self._room = 2 * sum(int(worker["nthreads"]) for worker in workers)
         most: dict[str, float] = {}
@@ -150,6 +196,57 @@ class _DaskSession:
             for name, amount in (worker.get("resources") or {}).items():
                 most[name] = max(most.get(name, 0), amount)
         self._resources = MappingProxyType(most)
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Keep Dask from logging tracebacks about its connection."""
+    import logging
+
+    loggers = [logging.getLogger(f"distributed.{name}") for name in ("client", "comm", "core")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def _checked(address: str) -> str:
+    """Return the address of a scheduler.
+
+    Raises:
+        EngineError: it has another form.
+    """
+    match = _ADDRESS.fullmatch(address)
+    if match is None or not 0 < int(match["port"]) < 65536:
+        raise EngineError(
+            f"`{address}` is not the address of a Dask scheduler: write it as `tcp://host:8786`, or omit "
+            "--scheduler for a cluster on this machine"
+        )
+    return address
+
+
+def _reach(address: str, seconds: float) -> None:
+    """Check that a scheduler listens at an address; it is the first to send something.
+
+    Raises:
+        EngineError: nothing listens, or it is silent.
+    """
+    import socket
+
+    match = _ADDRESS.fullmatch(address)
+    assert match is not None  # noqa: S101 - checked before
+    try:
+        with socket.create_connection((match["host"].strip("[]"), int(match["port"])), seconds) as connection:
+            if match["scheme"] in (None, "tcp"):
+                connection.recv(1)
+    except OSError as error:
+        silent = isinstance(error, TimeoutError)
+        reason = f"no answer within {seconds:g} s" if silent else (error.strerror or str(error)).lower()
+        raise EngineError(f"no Dask scheduler is reachable at {address}: {reason}; {_ADVICE}") from None
 
 
 def _perform(task: Task) -> AttemptOutcome:
