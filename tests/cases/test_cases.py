@@ -295,18 +295,21 @@ def without_jsonschema_rs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         cached.cache_clear()
 
 
+IN_UPDATE = pytest.mark.skipif(UPDATE, reason="expected files are being rewritten")
+
+
+@IN_UPDATE
 @pytest.mark.usefixtures("without_jsonschema_rs")
 @pytest.mark.parametrize("case", CASES)
 def test_a_case_is_the_same_without_jsonschema_rs(case: str) -> None:
-    assert not UPDATE
     with copied(case) as root:
         registry = stepwell.open(root, today=TODAY)
     assert _written([_told(one) for one in registry.diagnostics], 2) + "\n" == _stored(case)
 
 
+@IN_UPDATE
 @pytest.mark.parametrize("case", CASES)
 def test_a_case_has_the_same_findings_without_libyaml(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not UPDATE
     monkeypatch.setattr(yaml, "CParser", None)
     with copied(case) as root:
         registry = stepwell.open(root, today=TODAY)

@@ -524,6 +524,30 @@ def test_check_of_a_hand_written_file_is_a_difference(project: Project, run_step
     assert "\n-mine = 1\n" in ran.stdout
 
 
+@pytest.mark.parametrize("conversion", ["true", "false"])
+def test_line_endings_that_git_converted_are_no_difference(
+    project: Project, run_stepwell: RunStepwell, tmp_path: Path, conversion: str
+) -> None:
+    root = project(FILES)
+    assert run_stepwell("freeze", cwd=root).exit_code == 0
+    clone = tmp_path / "clone"
+    identity = ["-c", "user.name=Ann", "-c", "user.email=ann@example.com"]
+    for command in (
+        ["git", "init", "-q"],
+        ["git", "add", "."],
+        ["git", *identity, "commit", "-qm", "Begin"],
+        ["git", "-c", f"core.autocrlf={conversion}", "clone", "-q", str(root), str(clone)],
+    ):
+        subprocess.run(command, cwd=root, check=True)
+    generated = clone / MODULE
+    assert (b"\r\n" in generated.read_bytes()) is (conversion == "true")
+    assert run_stepwell("freeze", "--check", cwd=clone).exit_code == 0
+    generated.write_bytes(
+        generated.read_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n") + b"x = 1\r\n"
+    )
+    assert run_stepwell("freeze", "--check", cwd=clone).exit_code == 1
+
+
 # --- what the file system does
 
 
@@ -575,7 +599,7 @@ def test_a_file_where_the_folder_belongs_is_one_line(project: Project, run_stepw
 
 FAULTS = {
     "a full disk": ("os.fsync", 28, "no space left on device"),
-    "a folder that is read-only": ("pathlib.Path.open", 13, "permission denied"),
+    "a folder that is read-only": ("builtins.open", 13, "permission denied"),
     "a file system that is read-only": ("os.replace", 30, "read-only file system"),
 }
 
@@ -590,10 +614,10 @@ def test_a_fault_of_the_disk_leaves_the_old_file_and_nothing_else(
     before = files_in(root)
     function, number, words = FAULTS[name]
     code = (
-        "import os, pathlib, sys; from stepwell.frontends.cli import run\n"
+        "import builtins, os, sys; from stepwell.frontends.cli import run\n"
         f"real = {function}\n"
         "def fault(*args, **options):\n"
-        f"    if {function!r} == 'pathlib.Path.open' and 'x' not in ''.join(map(str, args[1:])):\n"
+        f"    if {function!r} == 'builtins.open' and 'x' not in ''.join(map(str, args[1:])):\n"
         "        return real(*args, **options)\n"
         f"    raise OSError({number}, os.strerror({number}))\n"
         f"{function} = fault\n"

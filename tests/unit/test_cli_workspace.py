@@ -106,6 +106,7 @@ def test_odd_values_are_written_to_the_files_unchanged(project: Project, run_ste
     [
         ("", "missing id of the new workspace (or use --interactive)"),
         ("all", "`all` is reserved and cannot be the id of a workspace"),
+        ("Con", "`Con` cannot be the id of a workspace: Windows reserves the name"),
         (
             "../x",
             (

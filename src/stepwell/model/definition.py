@@ -32,6 +32,7 @@ __all__ = [
     "ProviderDefinition",
     "StepDefinition",
     "Workspace",
+    "is_reserved",
 ]
 
 
@@ -118,6 +119,20 @@ WORKSPACE_ID: Final = r"[A-Za-z0-9][A-Za-z0-9_-]*"
 
 RESERVED_ID: Final = "all"
 """Represents all workspaces, so it is not a valid workspace id."""
+
+_DEVICES: Final = frozenset(
+    {
+        *("con", "prn", "aux", "nul"),
+        *(f"{port}{number}" for port in ("com", "lpt") for number in "123456789"),
+    }
+)
+
+
+def is_reserved(name: str) -> bool:
+    """Return whether Windows reserves the name of a file or folder, whatever its extension."""
+    stem = name.partition(".")[0]
+    return 3 <= len(stem) <= 4 and stem.lower() in _DEVICES
+
 
 _NOTHING: Final[Mapping[str, Any]] = FrozenMapping()
 

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple, final
 
 from stepwell.model import KINDS, WORKSPACE_ID
+from stepwell.model.definition import is_reserved
 from stepwell.model.layer import Layer, Listed
 from stepwell.model.settings import RESERVED_ID, Project
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
@@ -25,6 +26,7 @@ LAYOUT_IDS: Final = (
     "unreadable-file",
     "folder-named-like-file",
     "invalid-workspace-id",
+    "reserved-name",
     "two-workspace-files",
 )
 """Ids of all findings about the file layout."""
@@ -191,6 +193,9 @@ class _Walk:
                     continue
                 if is_link and not self._may_follow(f"{folder}/{name}"):
                     continue
+                if is_reserved(name) and (kind is directory or _suffix(name) in SUFFIXES):
+                    self._reserved(f"{folder}/{name}", name)
+                    continue
                 if kind is regular:
                     found.append((name, False))
                 elif kind is directory:
@@ -272,6 +277,11 @@ class _Walk:
             self._unreadable(path, "the link leads to one of its parent folders")
             return False
         return True
+
+    def _reserved(self, path: str, name: str) -> None:
+        """Report a name that cannot be checked out on Windows."""
+        message = f"Windows reserves the name `{name}`, so it is skipped"
+        self.diagnostics.append(Diagnostic("reserved-name", Severity.ERROR, message, Span(path), "rename it"))
 
     def _unreadable(self, path: str, message: str) -> None:
         self.diagnostics.append(Diagnostic("unreadable-file", Severity.ERROR, message, Span(path)))

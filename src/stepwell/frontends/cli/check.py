@@ -19,9 +19,11 @@ from stepwell.frontends.cli.options import (
     color_wanted,
     displayed,
     format_option,
+    in_project,
     open_registry,
     project_options,
     view_of,
+    ways_to,
     with_progress,
     workspace_option,
 )
@@ -348,30 +350,11 @@ def _is_selected(finding: Diagnostic, select: frozenset[str], ignore: frozenset[
     return finding.id not in ignore and (not select or finding.id in select)
 
 
-def in_project(root: str, path: str) -> set[str]:
-    """Return the spellings of a path argument, relative to the project."""
-    full = os.path.abspath(path)
-    if not path or not os.path.lexists(full):
-        raise click.UsageError(f"no such file or folder: `{path}`")
-    inside = _ways(root, full)
-    if not inside:
-        raise click.UsageError(f"`{path}` is not in the project {root}")
-    return inside
-
-
 def _concerns(root: str, diagnostic: Diagnostic, wanted: Collection[str]) -> bool:
     spans = [diagnostic.span, *(related.span for related in diagnostic.related)]
     paths = {span.path for span in spans if span is not None}
-    ways = {way for path in paths for way in _ways(root, f"{root}/{path}")}
+    ways = {way for path in paths for way in ways_to(root, f"{root}/{path}")}
     return any(not item or way == item or way.startswith(f"{item}/") for way in ways for item in wanted)
-
-
-def _ways(root: str, full: str) -> set[str]:
-    """Return a path relative to the project: as written, with parent links and with all links resolved."""
-    before_its_end = os.path.join(os.path.realpath(os.path.dirname(full)), os.path.basename(full))
-    every = (full, before_its_end, os.path.realpath(full))
-    ways = {os.path.relpath(way, root).replace(os.sep, "/") for way in every}
-    return {"" if way == "." else way for way in ways if way != ".." and not way.startswith("../")}
 
 
 def _pages() -> dict[str, RulePage]:

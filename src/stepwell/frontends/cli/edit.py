@@ -17,6 +17,7 @@ from stepwell.frontends.cli.options import (
     complete_step,
     displayed_path,
     format_option,
+    in_project,
     open_registry,
     project_options,
     step_of,
@@ -420,8 +421,6 @@ def fmt(paths: tuple[str, ...], check: bool, diff: bool, form: str, common: Comm
     project = project_of(common)
     listed = definition_files(project)
     if paths:
-        from stepwell.frontends.cli.check import in_project
-
         wanted = {way for path in paths for way in in_project(project.root, path)}
         listed = {path: noun for path, noun in listed.items() if any(_is_in(path, way) for way in wanted)}
     files = FileEdits(project)

@@ -386,16 +386,25 @@ def _relative(project: Project, output: str) -> str:
 
 
 def _compare(project: Project, texts: Mapping[str, str], stale: tuple[str, ...], *, quiet: bool) -> int:
-    from stepwell.write.freeze.drift import drift
+    from stepwell.write.freeze.drift import drift, only_endings_differ
 
-    differing = 0
-    for path, text in texts.items():
-        try:
-            difference = drift(Path(project.root, path), text, path)
-        except OSError as error:
-            raise failed(path, "read", error) from None
-        sys.stdout.write(difference)
-        differing += bool(difference)
+    differences: dict[str, str] = {}
+    endings: list[str] = []
+    path = ""
+    try:
+        for path, text in texts.items():
+            differences[path] = drift(Path(project.root, path), text, path)
+            if differences[path] and only_endings_differ(Path(project.root, path), text):
+                endings.append(path)
+    except OSError as error:
+        raise failed(path, "read", error) from None
+    if endings:  # git may have converted them on checkout, and converts them back
+        from stepwell.source.git import converted
+
+        for path in converted(project.root, os.environ, endings):
+            differences[path] = ""
+    sys.stdout.writelines(differences.values())
+    differing = sum(map(bool, differences.values()))
     left = left_behind(project)
     for path in left:
         click.echo(f"{path}: {_LEFT_BEHIND}", err=True)

@@ -47,6 +47,7 @@ __all__ = [
     "displayed",
     "displayed_path",
     "format_option",
+    "in_project",
     "open_registry",
     "open_view",
     "output_file",
@@ -59,6 +60,7 @@ __all__ = [
     "tell",
     "terminal_columns",
     "view_of",
+    "ways_to",
     "with_progress",
     "workspace_option",
 ]
@@ -522,3 +524,22 @@ def output_file(_context: click.Context, _parameter: click.Parameter, output: st
     if output is not None and output.endswith(_SOURCES) and os.path.lexists(output):
         raise click.UsageError(f"{visible(output)} exists and is no report; it was not overwritten")
     return output
+
+
+def in_project(root: str, path: str) -> set[str]:
+    """Return the spellings of a path argument, relative to the project."""
+    full = os.path.abspath(path)
+    if not path or not os.path.lexists(full):
+        raise click.UsageError(f"no such file or folder: `{path}`")
+    inside = ways_to(root, full)
+    if not inside:
+        raise click.UsageError(f"`{path}` is not in the project {root}")
+    return inside
+
+
+def ways_to(root: str, full: str) -> set[str]:
+    """Return a path relative to the project: as written, with parent links and with all links resolved."""
+    before_its_end = os.path.join(os.path.realpath(os.path.dirname(full)), os.path.basename(full))
+    every = (full, before_its_end, os.path.realpath(full))
+    ways = {os.path.relpath(way, root).replace(os.sep, "/") for way in every}
+    return {"" if way == "." else way for way in ways if way != ".." and not way.startswith("../")}

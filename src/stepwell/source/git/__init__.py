@@ -17,7 +17,7 @@ from stepwell.source.git.history import (
     parents_of,
     touching,
 )
-from stepwell.source.git.repository import IndexTimes, Repository, index_times, open_repository
+from stepwell.source.git.repository import IndexTimes, Repository, converted, index_times, open_repository
 from stepwell.source.git.revision import Revision, open_part, open_revision
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Repository",
     "Revision",
     "base_revision",
+    "converted",
     "default_branch",
     "gone_between",
     "gone_from",

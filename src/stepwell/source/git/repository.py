@@ -14,7 +14,7 @@ from stepwell.source.errors import RevisionError
 from stepwell.source.spelling import suggest
 from stepwell.source.wording import parenthesised
 
-__all__ = ["FRESH", "JUST", "IndexTimes", "Repository", "index_times", "open_repository"]
+__all__ = ["FRESH", "JUST", "IndexTimes", "Repository", "converted", "index_times", "open_repository"]
 
 FRESH: Final = 10.0
 """Maximum age of a lock in seconds; an older one belongs to a crashed git or an open commit message."""
@@ -259,6 +259,20 @@ def open_repository(folder: str, environment: Mapping[str, str]) -> Repository:
 
 
 _COMMAND: Final = ("git", "--no-optional-locks", "--no-pager", "-c", "core.fsmonitor=false")
+
+
+def converted(folder: str, environment: Mapping[str, str], paths: Iterable[str]) -> frozenset[str]:
+    """Return the files that git stores with LF and the working copy has with CRLF (``core.autocrlf``)."""
+    try:
+        answer = _run(folder, environment, "ls-files", "--eol", "-z", "--", *paths)
+    except RevisionError:
+        return frozenset()
+    entries = answer.stdout.decode("utf-8", "surrogateescape").split("\0")
+    return frozenset(
+        path
+        for state, _, path in (entry.partition("\t") for entry in entries)
+        if state.split()[:2] == ["i/lf", "w/crlf"]
+    )
 
 
 def _environment(given: Mapping[str, str]) -> dict[str, str]:

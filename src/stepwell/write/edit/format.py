@@ -114,7 +114,7 @@ class _TextLines:
         end = self.text.find("\n", offset)
         return len(self.text) if end < 0 else end
 
-    def note(self, offset: int) -> str:
+    def add(self, offset: int) -> str:
         """Return the comment in the rest of a line, with its blanks before it."""
         end = self.line_end(offset)
         found = next((start for start in sorted(self.comments) if offset <= start < end), None)
@@ -273,7 +273,7 @@ class _YamlLayout(_TextLines):
                 return
             if pointer not in self.keys:
                 raise EditRefused("a list in a list", _whole(self.document.path))
-            note = self.note(key_end) if self.line_end(key_end) < first else ""
+            note = self.add(key_end) if self.line_end(key_end) < first else ""
             yield f"{head} {anchor}".rstrip() + note
             if isinstance(data, Mapping):
                 yield from self._mapping(pointer, f"{indent}  ", schema, lead)
@@ -281,7 +281,7 @@ class _YamlLayout(_TextLines):
                 yield from (f"{indent}  {line}" if line else "" for line in lead)
                 yield from self._sequence(pointer, f"{indent}  ", schema)
             return
-        note = self.note(end)
+        note = self.add(end)
         if not written:
             yield f"{head}{note}"
             return

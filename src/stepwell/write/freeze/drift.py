@@ -119,7 +119,7 @@ def drift(path: Path, fresh_text: str, shown_path: str) -> str:
         return ""
     if content is None:
         return f"missing: {shown_path} (run `stepwell freeze`)\n"
-    if content.replace(b"\r\n", b"\n") == fresh.replace(b"\r\n", b"\n"):
+    if only_endings_differ(path, fresh_text):
         return f"only line endings differ: {shown_path} (run `stepwell freeze`)\n"
     before, after = f"a/{shown_path}", f"b/{shown_path}"
     stale = content.decode("utf-8", errors="backslashreplace")
@@ -129,6 +129,20 @@ def drift(path: Path, fresh_text: str, shown_path: str) -> str:
     return "".join(
         line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines
     )
+
+
+def only_endings_differ(path: Path, fresh_text: str) -> bool:
+    """Return whether a file differs from a text, but only in its line endings.
+
+    Raises:
+       OSError: the file cannot be read.
+    """
+    content, fresh = _read(path), fresh_text.encode("utf-8")
+    return content not in (None, fresh) and _with_lf(content or b"") == _with_lf(fresh)
+
+
+def _with_lf(content: bytes) -> bytes:
+    return content.replace(b"\r\n", b"\n")
 
 
 def _read(path: Path) -> bytes | None:

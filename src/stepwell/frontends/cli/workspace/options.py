@@ -21,6 +21,7 @@ from stepwell.frontends.cli.options import (
 )
 from stepwell.live.registry import Registry
 from stepwell.model import WORKSPACE_ID
+from stepwell.model.definition import is_reserved
 from stepwell.model.layer import Layer
 from stepwell.model.settings import RESERVED_ID, Project
 from stepwell.resolve.view import View
@@ -82,6 +83,8 @@ def refuse_bad_id(workspace: str) -> None:
             f"invalid workspace id `{visible(workspace)}`: "
             "use letters, digits, `_` and `-`, starting with a letter or a digit"
         )
+    if is_reserved(workspace):
+        raise click.UsageError(f"`{workspace}` cannot be the id of a workspace: Windows reserves the name")
     if len(workspace) > _LONGEST_ID:
         raise click.UsageError(f"a workspace id must be at most {_LONGEST_ID} characters")
 

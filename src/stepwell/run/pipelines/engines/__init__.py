@@ -25,10 +25,15 @@ __all__ = [
 GROUP: Final = "stepwell.engines"
 """Entry point group for engines in installed packages."""
 
+
+def _local(_: str | None, jobs: int, resources: Mapping[str, float], __: float = 0.0) -> Engine:
+    return Local(jobs, resources)
+
+
 ENGINES: Final[Mapping[str, Callable[[str | None, int, Mapping[str, float], float], Engine]]] = (
     MappingProxyType(
         {
-            "local": lambda _, jobs, resources, __=0.0: Local(jobs, resources),
+            "local": _local,
             "dask": Dask,
         }
     )
