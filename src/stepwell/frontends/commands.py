@@ -34,14 +34,14 @@ GROUPS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = MappingProxyType(
             "resolve": ("resolve", "Select one of several definitions of a step."),
             "conflicts": ("resolve:conflicts", "List the names with more than one definition."),
             "components": ("components", "Locate the Python components of steps."),
-            "compat": ("compat", "List steps that still run old code."),
+            "compat": ("components:compat", "List steps that still run old code."),
             "providers": ("providers", "Show providers, their status and health."),
         },
         "Review": {
             "diff": ("diff", "Compare two states and report breaking changes."),
             "log": ("log", "Show the commits that changed a step."),
             "impact": ("impact", "List all references to a step."),
-            "snapshot": ("snapshot", "Write a state of the registry to a file."),
+            "snapshot": ("diff:snapshot", "Write a state of the registry to a file."),
         },
         "Workspaces": {
             "workspace": ("workspace", "Create, list, show, check, compare and remove workspaces."),

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from stepwell.model.graph.link import Among, Linked, Sees, link
-from stepwell.model.graph.node import Edge, Node, OutputOf, Stated
-from stepwell.model.graph.order import crossing, cycles_in, levels_of, workspace_of
+from stepwell.model.graph.node import (
+    Edge,
+    Node,
+    OutputOf,
+    Stated,
+    crossing,
+    cycles_in,
+    levels_of,
+    workspace_of,
+)
 from stepwell.model.graph.pipeline import Pipeline
 
 __all__ = [

@@ -8,8 +8,16 @@ from typing import Any, NamedTuple, final
 
 from stepwell.model import StepDefinition
 from stepwell.model.graph.link import Among, Linked, Sees, definition_of, link
-from stepwell.model.graph.node import Edge, Node, OutputOf, fill, freeze_fields, parameters_in, upstream_of
-from stepwell.model.graph.order import levels_of
+from stepwell.model.graph.node import (
+    Edge,
+    Node,
+    OutputOf,
+    fill,
+    freeze_fields,
+    levels_of,
+    parameters_in,
+    upstream_of,
+)
 from stepwell.source.diagnostic import Span
 from stepwell.source.document import FrozenMapping
 from stepwell.source.errors import PipelineError

@@ -18,7 +18,7 @@ COMMANDS: Final = MappingProxyType(
         "graph": ("show:graph", "Draw a pipeline."),
         "run": ("run", "Run a pipeline locally or on an engine."),
         "test": ("test", "Test a pipeline or one of its scripts with synthetic data."),
-        "compare": ("compare", "Compare two runs of a pipeline."),
+        "compare": ("run:compare", "Compare two runs of a pipeline."),
         "new": ("new", "Create the definition of a pipeline."),
         "export": ("export", "Export a pipeline to SageMaker, Airflow or Argo."),
     }

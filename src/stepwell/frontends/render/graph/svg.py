@@ -8,8 +8,7 @@ from textwrap import wrap
 from types import MappingProxyType
 from typing import Final, NamedTuple, final
 
-from stepwell.frontends.render.graph.layout import Line, arrange
-from stepwell.frontends.render.graph.palette import LONGEST, Colour, colours_of, step_word
+from stepwell.frontends.render.graph.layout import LONGEST, Colour, Line, arrange, colours_of, step_word
 from stepwell.frontends.render.graph.text import longest_pairs
 from stepwell.model.graph import Edge, Node, Pipeline, workspace_of
 from stepwell.run.pipelines.analysis import analyse

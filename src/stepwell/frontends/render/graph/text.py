@@ -6,8 +6,7 @@ import html
 from collections.abc import Iterator
 from itertools import pairwise
 
-from stepwell.frontends.render.graph.layout import arrange
-from stepwell.frontends.render.graph.palette import LONGEST, colours_of, step_word
+from stepwell.frontends.render.graph.layout import LONGEST, arrange, colours_of, step_word
 from stepwell.model.graph import Edge, Node, Pipeline, workspace_of
 from stepwell.run.pipelines.analysis import critical_path
 from stepwell.source.errors import PipelineError

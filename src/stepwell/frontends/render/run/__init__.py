@@ -50,7 +50,7 @@ def logs_of(run: RunRecord) -> dict[str, str]:
 def _drawing(pipeline: Pipeline, steps: list[Mapping[str, Any]]) -> str:
     """Return the graph with state, duration and workspace of each step."""
     from stepwell.frontends.render.graph import Mark, as_svg  # only needed for reports
-    from stepwell.frontends.render.graph.palette import colour_of_state
+    from stepwell.frontends.render.graph.layout import colour_of_state
 
     marks: dict[str, Mark] = {}
     for step in steps:
