@@ -122,6 +122,7 @@ ANSWERS: Mapping[str, Mapping[tuple[str, ...], int]] = {
     "deprecate": {("DataCleaning", "--since", "1.4", "--dry-run"): 0},
     "rename": {("DataCleaning", "Washing", "--dry-run"): 0},
     "move": {("DataCleaning", "--from", "alice", "--to", "core", "--dry-run"): 0},
+    "rebase": {("alice", "--dry-run"): 0},
     "remove": {("DataCleaning", "--dry-run"): 1},
     "fmt": {("--check",): 0, ("--diff",): 0},
     "import": {("old/step_names.py", "--dry-run"): 0, ("old/step_names.py",): 0},

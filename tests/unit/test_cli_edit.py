@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from stepwell.frontends import cli
+
 if TYPE_CHECKING:
     from tests.conftest import Project, RunStepwell
 
@@ -98,7 +100,7 @@ def changed(root: Path, before: Mapping[str, str]) -> dict[str, str | None]:
             'deprecated:\n  replaced_by: Scoring\n  remove_after: "2090-01-31"\nx-team',
         ),
         ("override Trees -w alice --set priority=31 --set framework=xgboost",
-         "workspaces/alice/override/steps/trees.yaml", "30", "31"),
+         "workspaces/alice/override/steps/trees.yaml", "30\n", "31\nbased_on:\n  priority: 100\n"),
     ],
 )  # fmt: skip
 def test_an_edit_changes_the_file_of_the_value_and_nothing_else(
@@ -291,3 +293,113 @@ def test_two_edits_at_once_lose_nothing(project: Project, run_stepwell: RunStepw
     text = (root / CORE).read_text()
     assert sum(f"x-{number}: {number}\n" in text for number in range(6)) == codes.count(0) > 0
     assert text.startswith(TREES)
+
+
+ALICE = "workspaces/alice/override/steps/trees.yaml"
+OVERRIDE = "name: Trees\nframework: pytorch  # mine\npriority: 30\nbased_on:\n"
+
+
+@pytest.mark.parametrize(
+    ("flags", "core", "after", "exit_code"),
+    [
+        # The core changes to the value of the override, which is removed.
+        (
+            "",
+            "priority: 30\n",
+            "name: Trees\nframework: pytorch  # mine\nbased_on:\n  framework: xgboost\n",
+            0,
+        ),
+        # The core changes to another value.
+        ("", "priority: 60\n", None, 1),
+        (
+            "--ours",
+            "priority: 60\n",
+            f"{OVERRIDE}  framework: xgboost\n  priority: 60\n",
+            0,
+        ),
+        (
+            "--theirs",
+            "priority: 60\n",
+            "name: Trees\nframework: pytorch  # mine\nbased_on:\n  framework: xgboost\n",
+            0,
+        ),
+        # The core does not change.
+        ("", "", None, 0),
+    ],
+)
+def test_a_rebase_merges_fields(
+    project: Project, run_stepwell: RunStepwell, flags: str, core: str, after: str | None, exit_code: int
+) -> None:
+    text = f"{OVERRIDE}  framework: xgboost\n  priority: 100\n"
+    root = project({**FILES, CORE: f"{TREES}{core}", ALICE: text})
+    before = contents(root)
+    ran = run_stepwell("rebase", "alice", *flags.split(), cwd=root)
+    assert ran.exit_code == exit_code, ran
+    assert changed(root, before) == ({} if after is None else {ALICE: after})
+    if exit_code:
+        assert (
+            "warning[outdated-override]: `priority` of `Trees` changed from 100 to 60 below this"
+            in ran.stdout
+        )
+        assert ran.stdout.endswith("1 conflict: choose --ours or --theirs\n")
+    else:
+        assert "outdated-override" not in run_stepwell("check", cwd=root).stdout
+        before = contents(root)
+        assert run_stepwell("rebase", "alice", cwd=root).stdout == "nothing to change\n"
+        assert changed(root, before) == {}
+
+
+def test_a_rebase_records_unknown_values_and_removes_an_override_without_effect(
+    project: Project, run_stepwell: RunStepwell
+) -> None:
+    root = project(FILES)
+    assert run_stepwell("rebase", "alice", cwd=root).exit_code == 0
+    assert (root / ALICE).read_text() == "name: Trees\npriority: 30\nbased_on:\n  priority: 100\n"
+    (root / CORE).write_text(f"{TREES}priority: 30\n")
+    assert run_stepwell("rebase", "alice", cwd=root).exit_code == 0
+    assert not (root / ALICE).exists()
+
+
+def test_the_next_command_completes_an_edit_that_was_killed(
+    project: Project, run_stepwell: RunStepwell
+) -> None:
+    root = project(FILES)
+    before = contents(root)
+    child = os.fork()
+    if child == 0:
+        replace, count = os.replace, 0
+
+        def dying(*arguments: Any) -> None:
+            nonlocal count
+            count += 1
+            if count == 4:  # after the journal and some files
+                os._exit(9)
+            replace(*arguments)
+
+        os.replace = dying  # type: ignore[assignment]
+        os.chdir(root)
+        cli.run(["rename", "Trees", "Forest", "--quiet"])
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] != 0
+    assert len(changed(root, before)) > 0
+    ran = run_stepwell("check", cwd=root)
+    assert "completed an interrupted command" in ran.stderr
+    assert "no findings" in ran.stdout
+    assert (root / "registry.d/steps/forest.yaml").exists()
+    assert not (root / CORE).exists()
+
+
+def test_a_full_disk_leaves_all_files_as_they_were(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = project(FILES)
+    before = contents(root)
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.chdir(root)
+    assert cli.run(["rename", "Trees", "Forest"]) == 2
+    assert "no space left on device; nothing was written" in capsys.readouterr().err
+    assert changed(root, before) == {}

@@ -86,6 +86,7 @@ _MODULES: Final[Mapping[Occasion, tuple[str, ...]]] = MappingProxyType(
             "layers.override_changes_name",
             "layers.override_without_base",
             "layers.override_changes_nothing",
+            "layers.outdated_override",
             "definition.invalid_parameters_schema:check_overrides",
         ),
         "view": ("layers.duplicate_config_class", "layers.alias_collision", "layers.unknown_replacement"),

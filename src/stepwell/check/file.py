@@ -10,6 +10,7 @@ from typing import Final, NamedTuple, final
 from stepwell.check import catalog
 from stepwell.check.rule import FileScope, Ignore, IgnoreIndex, WorkspaceScope, by_place, ignores_in
 from stepwell.model import KINDS, AuthoredDefinition, Workspace, schema, schema_errors
+from stepwell.model.kinds import authored_in
 from stepwell.model.layer import Layer, Listed, Source
 from stepwell.model.settings import Project, Settings
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
@@ -160,7 +161,7 @@ def _check(
     name = stated.data.get("name")
     if name is None:
         return CheckedFile(listed, None, document.key_span(("name",)), None, found)
-    authored = AuthoredDefinition(kind, Source(layer, workspace, stated))
+    authored = authored_in(kind, Source(layer, workspace, stated))
     ignores, used = ignores_in(document), _NO_IGNORES
     broken, found = found, (*found, *catalog.run(file_rules, FileScope(authored, settings, today)))
     if ignores:

@@ -127,12 +127,14 @@ class Override(NamedTuple):
     Args:
         base: the valid definition below; ``None`` if there is none.
         result: the merged definition; ``None`` if merging failed.
+        based_on: the values of the base when the override was written; empty if unknown.
     """
 
     source: Source
     name: str
     base: Definition | None
     result: Definition | None
+    based_on: Mapping[str, Any]
 
 
 @final

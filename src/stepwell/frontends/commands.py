@@ -21,6 +21,7 @@ GROUPS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = MappingProxyType(
             "rename": ("move:rename", "Rename a step with all references."),
             "move": ("move:move", "Move a step to another workspace or to the core."),
             "remove": ("move:remove", "Remove a step and its overrides."),
+            "rebase": ("move:rebase", "Merge changes of the core into overrides."),
             "fmt": ("edit:fmt", "Format definition files."),
             "check": ("check", "Check the project's definitions, overlays and configuration."),
             "align": ("align", "Check that interfaces match scripts, other steps and builders."),

@@ -12,7 +12,8 @@ from stepwell.model.definition import (
     ProviderDefinition,
     StepDefinition,
 )
-from stepwell.model.layer import Layer, Source
+from stepwell.model.layer import BASED_ON, Layer, Source
+from stepwell.source.document import FrozenMapping, without
 from stepwell.source.immutable import Immutable
 
 __all__ = [
@@ -21,11 +22,14 @@ __all__ = [
     "AuthoredDefinition",
     "Definition",
     "Kind",
+    "authored_in",
     "kind_of",
 ]
 
 
 _set: Final = object.__setattr__
+
+_NOTHING: Final[Mapping[str, Any]] = FrozenMapping()
 
 Definition = StepDefinition | HyperparameterDefinition | ProviderDefinition | PipelineDefinition
 
@@ -72,25 +76,39 @@ def kind_of(definition: Definition) -> Kind:
 _BY_RECORD: Final = {kind.define: kind for kind in KINDS.values()}
 
 
+def authored_in(kind: Kind, source: Source) -> AuthoredDefinition:
+    """Return the definition in a document; ``based_on`` of an override is not part of its patch."""
+    based_on = source.document.data.get(BASED_ON) if source.layer is Layer.OVERRIDE else None
+    if based_on is None:
+        return AuthoredDefinition(kind, source)
+    document = without(source.document, [(BASED_ON,)])
+    return AuthoredDefinition(kind, source._replace(document=document), based_on)
+
+
 @final
 class AuthoredDefinition(Immutable):
     """Content of one definition file: a complete definition or an override.
 
     Contains only stated values. Applying all layers produces a ``Definition`` with defaults and conventions.
+
+    Args:
+        based_on: values below an override when it was written; empty if unknown.
     """
 
-    __slots__ = ("_standalone", "kind", "source")
+    __slots__ = ("_standalone", "based_on", "kind", "source")
     kind: Kind
     source: Source
+    based_on: Mapping[str, Any]
     _standalone: Definition | None
 
-    def __init__(self, kind: Kind, source: Source) -> None:
+    def __init__(self, kind: Kind, source: Source, based_on: Mapping[str, Any] = _NOTHING) -> None:
         _set(self, "kind", kind)
         _set(self, "source", source)
+        _set(self, "based_on", based_on)
         _set(self, "_standalone", None)
 
-    def __reduce__(self) -> tuple[type[AuthoredDefinition], tuple[Kind, Source]]:
-        return AuthoredDefinition, (self.kind, self.source)
+    def __reduce__(self) -> tuple[type[AuthoredDefinition], tuple[Kind, Source, Mapping[str, Any]]]:
+        return AuthoredDefinition, (self.kind, self.source, self.based_on)
 
     def __repr__(self) -> str:
         return f"AuthoredDefinition(kind={self.kind!r}, source={self.source!r})"

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ABSENT",
+    "BASED_ON",
     "Applied",
     "Layer",
     "Listed",
@@ -72,6 +73,9 @@ class Source(NamedTuple):
     workspace: str | None
     document: Document
 
+
+BASED_ON: Final = "based_on"
+"""Field of an override that is not part of the patch: values that the override replaced."""
 
 ABSENT: Final = object()
 """Result of ``step_into`` for missing items."""

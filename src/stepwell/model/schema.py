@@ -12,6 +12,7 @@ from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, final
 
+from stepwell.model.layer import BASED_ON
 from stepwell.model.validator import InvalidSchema, SchemaError, Validator, validator
 from stepwell.source.document import freeze, thaw
 
@@ -99,6 +100,14 @@ def override_of(name: str) -> dict[str, Any]:
     properties["name"] = {
         **base["properties"]["name"],
         "description": f"The name of the {noun} to override. An override cannot change it.",
+    }
+    properties[BASED_ON] = {
+        "description": (
+            "The values of the layers below when the fields were overridden, written by `stepwell override` "
+            "and `stepwell rebase`. `outdated-override` reports values that changed since."
+        ),
+        "type": "object",
+        "examples": [{"priority": 100}],
     }
     return {
         "$schema": base["$schema"],

@@ -405,11 +405,11 @@ def _override(
     """
     kind, source = authored.kind, authored.source
     if base is None:
-        return Override(source, name, None, None), []
+        return Override(source, name, None, None, authored.based_on), []
     applied = Applied(base.data, base.sources).patched(source)
     flat = all(source.document.flat for source in applied.sources)
     if schema.fits(kind.noun, applied.data, flat=flat):
-        return Override(source, name, base, kind.define(applied.data, applied.sources)), []
+        return Override(source, name, base, kind.define(applied.data, applied.sources), authored.based_on), []
     found = tuple(schema_errors.explain(kind.noun, kind.noun, applied.data, applied.document_of))
     if not whole:
         below = Applied(base.data, base.sources)
@@ -419,8 +419,10 @@ def _override(
         }
         found = tuple(fault for fault in found if (fault.id, fault.message) not in known)
         if not found:
-            return Override(source, name, base, kind.define(applied.data, applied.sources)), []
-    return Override(source, name, base, None), _naming_base(found, base)
+            return Override(
+                source, name, base, kind.define(applied.data, applied.sources), authored.based_on
+            ), []
+    return Override(source, name, base, None, authored.based_on), _naming_base(found, base)
 
 
 def _naming_base(found: Iterable[Diagnostic], base: Definition | None) -> list[Diagnostic]:

@@ -373,13 +373,11 @@ class _Body:
         """Return the definition in a file, always the same object."""
         made = self._authored.get(at)
         if made is None:
-            from stepwell.model.kinds import KINDS, AuthoredDefinition
+            from stepwell.model.kinds import KINDS, authored_in
             from stepwell.model.layer import Layer, Source
 
             source, layer, workspace, kind, _, data = self.files[at]
-            authored = AuthoredDefinition(
-                KINDS[kind], Source(Layer(layer), workspace, self._document(source, data))
-            )
+            authored = authored_in(KINDS[kind], Source(Layer(layer), workspace, self._document(source, data)))
             made = self._authored.setdefault(at, authored)
         return made
 
@@ -507,6 +505,7 @@ def _encoded(
 ) -> tuple[tuple[Any, ...], bytes]:
     """Return a load as the head and the body of a sealed file."""
     from stepwell.model.kinds import KIND_OF_NOUN
+    from stepwell.model.layer import BASED_ON
     from stepwell.source.document import thaw
 
     at = {path: index for index, path in enumerate(observations.files)}
@@ -514,6 +513,10 @@ def _encoded(
 
     def data_of(document: Document) -> Any:
         return None if document.flat else thaw(document.data)
+
+    def written(authored: AuthoredDefinition) -> Any:
+        data = data_of(authored.source.document)
+        return {**data, BASED_ON: thaw(authored.based_on)} if authored.based_on else data
 
     files: list[tuple[Any, ...]] = []
     places: dict[str, int] = {}
@@ -524,9 +527,9 @@ def _encoded(
             places[listed.path] = len(files)
             name, data = "", None
             if file.authored is not None and not file.diagnostics and not file.ignores:
-                name, data = file.name or "", data_of(file.authored.source.document)
+                name, data = file.name or "", written(file.authored)
             elif file.authored is not None:
-                data = data_of(file.authored.source.document)
+                data = written(file.authored)
             if _is_dated(file):
                 day = loaded.today.toordinal()
             files.append((at[listed.path], listed.layer.value, listed.workspace, listed.kind, name, data))

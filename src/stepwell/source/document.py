@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Mapping
-from functools import lru_cache, partial
+from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, TypeVar, final
 
@@ -160,7 +161,7 @@ def without(document: Document, pointers: Collection[Pointer]) -> Document:
         return document
     removed = frozenset(pointers)
     data = _pruned(document.data, (), removed)
-    return document._replace(data=data, locate=partial(_locate_without, document.locate, removed))
+    return document._replace(data=data, locate=_LocateWithout(document.locate, removed))
 
 
 def _pruned(value: Any, at: Pointer, removed: frozenset[Pointer]) -> Any:
@@ -173,6 +174,18 @@ def _pruned(value: Any, at: Pointer, removed: frozenset[Pointer]) -> Any:
         kept = ((item, (*at, place)) for place, item in enumerate(value))
         return tuple(_pruned(item, inner, removed) for item, inner in kept if inner not in removed)
     return value
+
+
+@final
+@dataclass(frozen=True)
+class _LocateWithout:
+    """``locate`` of a document without some values; equal for equal arguments."""
+
+    locate: Callable[[str], TextMap]
+    removed: frozenset[Pointer]
+
+    def __call__(self, text: str) -> TextMap:
+        return _locate_without(self.locate, self.removed, text)
 
 
 def _locate_without(locate: Callable[[str], TextMap], removed: frozenset[Pointer], text: str) -> TextMap:

@@ -19,6 +19,7 @@ from stepwell.frontends.cli.options import (
     format_option,
     in_project,
     open_registry,
+    project_of,
     project_options,
     step_of,
     tell,
@@ -414,7 +415,6 @@ def fmt(paths: tuple[str, ...], check: bool, diff: bool, form: str, common: Comm
     scalars that fit into a line are in one line. Comments and the text of values are kept, and files keep
     their meaning: each result is read again and compared. Files with syntax errors are reported and skipped.
     """
-    from stepwell.frontends.cli.options import project_of
     from stepwell.write.edit.format import definition_files
     from stepwell.write.edit.plan import FileEdits
 

@@ -1,4 +1,4 @@
-"""``stepwell rename``, ``move`` and ``remove``: change where steps are defined, with all references."""
+"""``stepwell rename``, ``move``, ``remove`` and ``rebase``: change where steps are defined and overridden."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from stepwell.frontends.cli.edit import edit_options, finish, steps_edits
 from stepwell.frontends.cli.options import (
     CommonOptions,
     complete_step,
+    complete_workspace,
     displayed_path,
     open_registry,
     project_options,
     step_of,
+    tell,
     view_of,
     workspace_option,
 )
@@ -144,3 +146,41 @@ def move(
     edits, files = steps_edits(registry)
     edits.move(definition.name, views[0].workspace, views[1].workspace)
     return finish(registry, files, common, dry_run=dry_run, force=force, form=form)
+
+
+_REBASE_EXAMPLE = """\b
+Examples:
+  stepwell rebase alice
+  stepwell rebase alice --ours
+  stepwell rebase alice --theirs --dry-run
+"""
+
+
+@click.command("rebase", epilog=_REBASE_EXAMPLE, short_help="Merge changes of the core into overrides.")
+@click.argument("workspace", metavar="WORKSPACE", shell_complete=complete_workspace)
+@click.option("--ours", is_flag=True, help="Keep the overrides of values that changed below.")
+@click.option("--theirs", is_flag=True, help="Remove the overrides of values that changed below.")
+@edit_options
+@project_options
+def rebase(
+    workspace: str, ours: bool, theirs: bool, dry_run: bool, force: bool, form: str, common: CommonOptions
+) -> int:
+    """Merge changes of the layers below into the overrides of WORKSPACE, field by field.
+
+    `based_on` of an override contains the values that it replaced. A field that the layers below now set to
+    the same value is removed from the override. If they changed a value to another one, `check` reports
+    `outdated-override` and the exit code is 1, until --ours or --theirs decides. Missing values of `based_on`
+    are recorded.
+    """
+    if ours and theirs:
+        raise click.UsageError("--ours cannot be used with --theirs")
+    registry = open_registry(common)
+    view = view_of(registry, workspace)
+    edits, files = steps_edits(registry)
+    conflicts = edits.rebase(workspace, "ours" if ours else "theirs" if theirs else "neither")
+    code = finish(registry, files, common, dry_run=dry_run, force=force, form=form)
+    if conflicts and form == "text":
+        found = (finding for finding in view.diagnostics if finding.id == "outdated-override")
+        sys.stdout.writelines(f"{line}\n" for line in tell(tuple(found), registry.project))
+        sys.stdout.write(f"{counted(conflicts, 'conflict')}: choose --ours or --theirs\n")
+    return 1 if conflicts else code

@@ -43,6 +43,7 @@ __all__ = [
     "cache_folder",
     "color_wanted",
     "complete_step",
+    "complete_workspace",
     "configuration_of",
     "displayed",
     "displayed_path",
@@ -122,7 +123,7 @@ def workspace_option(help_text: str, *, from_environment: bool = True) -> Callab
         "--workspace",
         metavar="ID",
         envvar=list(WORKSPACE_VARIABLES) if from_environment else None,
-        shell_complete=_complete_workspace,
+        shell_complete=complete_workspace,
         help=help_text,
     )
 
@@ -451,7 +452,8 @@ def complete_step(ctx: click.Context, _: click.Parameter, incomplete: str) -> li
     return _completions(view, incomplete)
 
 
-def _complete_workspace(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_workspace(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete ids of workspaces."""
     try:
         ids = _completing(ctx).workspaces
     except StepwellError:

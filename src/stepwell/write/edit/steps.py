@@ -6,9 +6,12 @@ import posixpath
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, final
 
+from stepwell.check.layers.outdated_override import leaves
 from stepwell.code.usages import NameReference, python_files, step_into_all, step_references
-from stepwell.model import StepDefinition
-from stepwell.model.layer import Layer, Source, origins_in
+from stepwell.model import Definition, StepDefinition
+from stepwell.model.kinds import kind_of
+from stepwell.model.layer import BASED_ON, Layer, Source, origins_in
+from stepwell.model.record import Record
 from stepwell.model.schema import conventions, fields
 from stepwell.model.settings import Project
 from stepwell.resolve.snapshot import Snapshot
@@ -94,22 +97,63 @@ class StepEdits:
             EditRefused: all values are already in effect, or a file cannot be edited.
         """
         own = [source for source in step.sources if source.layer is Layer.OVERRIDE]
-        below = step.sources[len(own) :]
-        base: Any = None
-        for source in reversed(below):
-            base = merge_patch(base, source.document.data)
-        defaults = StepDefinition(base or {"name": step.name}, below)
-        changed = []
+        base = _below(step, own)
+        changed: list[Assignment] = []
+        replaced: list[Assignment] = []
         for pointer, value in assignments:
-            there = _value(base, pointer)
-            if there is None and len(pointer) == 1:
-                there = defaults[str(pointer[0])] if pointer[0] in self._order else None
-            if thaw(there) != value or any(self._states(source, pointer) for source in own):
+            there = thaw(base.origin(*pointer).value)
+            if there != value or any(self._states(source, pointer) for source in own):
                 changed.append((pointer, value))
+                replaced.append(((BASED_ON, *pointer), there))
         if not changed:
             message = f"`{step.name}` already has these values, so an override changes nothing"
             raise EditRefused(message, self._span(step))
-        self._override(workspace, step, changed)
+        self._override(workspace, step, [*changed, *replaced])
+
+    def rebase(self, workspace: str, keep: str) -> int:
+        """Merge changes of the layers below into the overrides of a workspace.
+
+        Fields that the layers below now set to the same value are removed, and the values of the others are
+        recorded in ``based_on``.
+
+        Args:
+            keep: ``ours`` keeps overrides of changed values, ``theirs`` removes them, ``neither`` leaves them
+                as they are.
+
+        Returns:
+            The number of changed values whose override was left as it is.
+
+        Raises:
+            EditRefused: a file cannot be edited.
+        """
+        conflicts = 0
+        for table in self._snapshot.view(workspace).tables.values():
+            for definition in table.above.values():
+                own = [source for source in definition.sources if source.layer is Layer.OVERRIDE]
+                if own:
+                    conflicts += self._rebase(own[0], _below(definition, own), keep)
+        return conflicts
+
+    def _rebase(self, source: Source, base: Record, keep: str) -> int:
+        document = self._files.document(source.document.path)
+        known = document.data.get(BASED_ON) or {}
+        conflicts = 0
+        changes: list[Change] = []
+        for pointer, value in leaves(source.document.data):
+            if pointer[0] in ("name", "$schema"):
+                continue
+            now, recorded = thaw(base.origin(*pointer).value), (BASED_ON, *pointer)
+            is_known = _has(known, pointer)
+            if thaw(value) == now or (is_known and thaw(at(known, pointer)) != now and keep == "theirs"):
+                changes += [Remove(pointer), *([Remove(recorded)] if is_known else [])]
+            elif not is_known or (thaw(at(known, pointer)) != now and keep == "ours"):
+                changes.append(Set(recorded, now))
+            elif thaw(at(known, pointer)) != now:
+                conflicts += 1
+        if changes:
+            self._change(source.document.path, changes)
+            self._delete_if_empty(source.document.path)
+        return conflicts
 
     def deprecate(self, view: View, step: StepDefinition, notice: Mapping[str, str]) -> None:
         """Add a deprecation to a step.
@@ -202,7 +246,7 @@ class StepEdits:
             raise EditRefused(message, source.document.key_span(("name",)))
         base = core[0].document
         changes: list[Change] = []
-        for pointer, value in _leaves(source.document.data, ()):
+        for pointer, value in leaves(source.document.data):
             if pointer[0] in ("name", "$schema"):
                 continue
             if value is not None:
@@ -260,11 +304,7 @@ class StepEdits:
         ]
 
     def _states(self, source: Source, pointer: Pointer) -> bool:
-        try:
-            at(thaw(self._files.document(source.document.path).data), pointer)
-        except LookupError:
-            return False
-        return True
+        return _has(self._files.document(source.document.path).data, pointer)
 
     def _override(self, workspace: str, step: StepDefinition, assignments: Iterable[Assignment]) -> None:
         """Edit the override of a workspace, or create it."""
@@ -287,7 +327,7 @@ class StepEdits:
     def _delete_if_empty(self, path: str) -> None:
         """Delete an override that sets nothing and has no comment but the schema."""
         document = self._files.document(path)
-        if document.data.keys() <= {"name", "$schema"} and all(
+        if not (set(document.data) - {"name", "$schema", BASED_ON}) and all(
             "$schema=" in note for note in comments_in(document)
         ):
             self._files.delete(path)
@@ -328,20 +368,28 @@ class StepEdits:
         return step.sources[0].document.key_span(("name",)) if step.sources else Span("")
 
 
+def _below(definition: Definition, own: list[Source]) -> Record:
+    """Return a definition without the overrides of its workspace."""
+    sources = definition.sources[len(own) :]
+    base: Any = None
+    for source in reversed(sources):
+        base = merge_patch(base, source.document.data)
+    return kind_of(definition).define(base or {"name": definition.name}, sources)
+
+
+def _has(data: Any, pointer: Pointer) -> bool:
+    try:
+        at(data, pointer)
+    except LookupError:
+        return False
+    return True
+
+
 def _value(data: Any, pointer: Pointer) -> Any:
     try:
         return at(data, pointer)
     except LookupError:
         return None
-
-
-def _leaves(value: Any, pointer: Pointer) -> Iterator[tuple[Pointer, Any]]:
-    """Yield the values of nested mappings; lists as a whole."""
-    if isinstance(value, Mapping) and (value or not pointer):
-        for key, below in value.items():
-            yield from _leaves(below, (*pointer, key))
-    else:
-        yield pointer, value
 
 
 def _with_new_name(reference: NameReference, old: str, new: str) -> str:

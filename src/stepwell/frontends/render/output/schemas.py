@@ -68,6 +68,7 @@ OUTPUTS: Final[Mapping[str, type[OutputRecord]]] = MappingProxyType(
         "pipeline test": PipelineTestOutput,
         "pipeline wire": PipelineWireOutput,
         "providers": ProvidersOutput,
+        "rebase": EditOutput,
         "remove": EditOutput,
         "rename": EditOutput,
         "resolve": ResolveOutput,
