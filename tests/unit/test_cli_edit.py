@@ -403,3 +403,17 @@ def test_a_full_disk_leaves_all_files_as_they_were(
     assert cli.run(["rename", "Trees", "Forest"]) == 2
     assert "no space left on device; nothing was written" in capsys.readouterr().err
     assert changed(root, before) == {}
+
+
+def test_a_stored_load_has_the_findings_and_edits_of_a_new_one(
+    project: Project, run_stepwell: RunStepwell
+) -> None:
+    root = project({**FILES, ALICE: f"{OVERRIDE}  framework: pandas  # then\n"})
+    first = run_stepwell("check", cwd=root).stdout
+    assert '`framework` of `Trees` changed from "pandas" to "xgboost" below this override' in first
+    again = run_stepwell("check", cwd=root).stdout
+    assert again.rpartition(" in ")[0] == first.rpartition(" in ")[0]
+    assert run_stepwell("rebase", "alice", "--theirs", cwd=root).exit_code == 0
+    assert (
+        root / ALICE
+    ).read_text() == "name: Trees\n# mine\npriority: 30\nbased_on: {priority: 100}  # then\n"
