@@ -128,6 +128,7 @@ class Settings:
         severities: rule id to ``error``, ``warning``, ``info`` or ``off``.
         poll: polling interval while watching in seconds; 0 waits for file system events.
         references: ``None`` if the table is missing.
+        run_store: URL of the artifact store of runs; empty for none.
         templates: the folder of custom workspace templates, relative to the project; empty for none.
         config: the configuration file; ``None`` if empty or unreadable.
         prefix: location of Stepwell's table in that file.
@@ -148,6 +149,7 @@ class Settings:
     alignment: Alignment = field(default_factory=Alignment)
     fallbacks: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     provider_strategy: str = "priority"
+    run_store: str = ""
     config: Document | None = field(default=None, compare=False, repr=False)
     prefix: Pointer = field(default=(), compare=False, repr=False)
 
@@ -351,6 +353,7 @@ def _settings(data: Mapping[str, Any]) -> Settings:
         alignment=Alignment(**data.get("alignment", {})),
         fallbacks=MappingProxyType(dict(data.get("execution", {}).get("fallbacks", {}))),
         provider_strategy=data.get("execution", {}).get("provider_strategy", "priority"),
+        run_store=data.get("runs", {}).get("store", ""),
     )
 
 

@@ -178,7 +178,7 @@ def _run(
         if form == "json":
             write_json(pipeline_run_output(None, root, findings))
         return 1
-    with RunDatabase(root) as record:
+    with RunDatabase(root, registry.project.settings.run_store) as record:
         result = make_run(plan, record, run_options, common, mode=mode)
     if form == "json":
         write_json(pipeline_run_output(result, root, findings))

@@ -60,6 +60,7 @@ class PlannedStep:
         compiled: result of ``Scripts.compiled``.
         resources: required free resources of the engine.
         targets: output to the path or URL that it is copied to.
+        files: script and its local imports, by path relative to their import folders.
     """
 
     node: Node
@@ -75,6 +76,7 @@ class PlannedStep:
     outputs: tuple[Port, ...]
     resources: tuple[tuple[str, float], ...]
     targets: Mapping[str, str]
+    files: Mapping[str, bytes]
 
     def cache_key(self, inputs: Mapping[str, str]) -> str:
         """Return the cache key: equal keys mean equal outputs of a deterministic step.
@@ -251,6 +253,7 @@ class _Planning:
             return None
         try:
             code, compiled = self._scripts.digest(script), self._scripts.compiled(script)
+            files = self._scripts.files(script)
         except OSError as error:
             self._report(node, f"`{node.id}` cannot be run: {error.filename}: {error.strerror}")
             return None
@@ -280,6 +283,7 @@ class _Planning:
             outputs,
             resources_of(interface),
             MappingProxyType({name: target for name, target in targets.items() if target}),
+            MappingProxyType(files),
         )
 
     def _target(self, node: Node, name: str) -> str:

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from stepwell.run.pipelines.artifacts import walk
 from stepwell.source.foreign_code import Contained, Translated, text_of
 
-__all__ = ["RemoteFault", "fetch", "is_url", "location", "publish", "unusable"]
+__all__ = ["RemoteFault", "exists", "fetch", "is_url", "location", "publish", "unusable"]
 
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _ONLY_READ: Final = frozenset({"http", "https"})
@@ -76,6 +76,19 @@ def unusable(url: str, *, writes: bool = False) -> tuple[str, str] | None:
     return None
 
 
+def exists(url: str) -> bool:
+    """Return whether a file behind a URL, or at a local path, exists.
+
+    Raises:
+        RemoteFault: the store does not answer.
+    """
+    if not is_url(url):
+        return os.path.lexists(url)
+    with Translated(lambda error: _fault(url, error)):
+        system, path = _system(url)
+        return bool(system.exists(path))
+
+
 def fetch(url: str, folder: str) -> str:
     """Copy a file or folder behind a URL, and return its path.
 
@@ -86,6 +99,8 @@ def fetch(url: str, folder: str) -> str:
         RemoteFault: it does not exist, cannot be read, or is incomplete.
         OSError: the copy cannot be written.
     """
+    if not is_url(url):
+        return _fetched_locally(url, folder)
     name = os.path.basename(unquote(urlsplit(url).path).rstrip("/")) or "data"
     unfinished = os.path.join(folder, f".{name}.part")
     target = os.path.join(folder, name)
@@ -148,6 +163,14 @@ def publish(path: str, url: str, called: str) -> None:
             else:
                 system.put_file(source, fsspec.core.strip_protocol(target))
             written += 1
+
+
+def _fetched_locally(path: str, folder: str) -> str:
+    target = os.path.join(folder, os.path.basename(path))
+    os.makedirs(folder, exist_ok=True)
+    with Translated(lambda error: _fault(path, error)):
+        shutil.copyfile(path, target)
+    return target
 
 
 def _system(url: str) -> tuple[Any, str]:

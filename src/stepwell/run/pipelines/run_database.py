@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import secrets
 import sqlite3
 import time
@@ -18,7 +19,9 @@ from types import MappingProxyType
 from typing import Any, Final, final
 
 from stepwell.run.pipelines.artifacts import place_of
+from stepwell.run.pipelines.remote import RemoteFault
 from stepwell.run.pipelines.run_record import AttemptRecord, RunRecord, StepRecord
+from stepwell.run.pipelines.shared_store import SharedStore
 from stepwell.run.pipelines.task import Artifact, AttemptOutcome, StepState
 from stepwell.run.run_store import RunStore, UnknownRun
 
@@ -48,6 +51,25 @@ PRAGMA user_version = 1;
 """
 
 
+_RUN: Final = re.compile(r"[0-9a-f-]+")
+_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "runs": (
+            *("id", "pipeline", "workspace", "engine", "mode", "parameters", "state", "began", "ended"),
+            "number",
+        ),
+        "steps": (
+            *("run", "node", "place", "step", "developer", "needs", "state", "cache_key", "fault", "kind"),
+            *("help", "began", "ended", "inputs", "outputs"),
+        ),
+        "attempts": (
+            *("run", "node", "number", "token", "state", "began", "ended", "exit_code", "fault", "folder"),
+            "worker",
+        ),
+    }
+)
+
+
 class _Connection(sqlite3.Connection):
     """Connection whose errors, as on a full disk, are system errors that name the file."""
 
@@ -64,11 +86,15 @@ class _Connection(sqlite3.Connection):
 class RunDatabase:
     """Records of the runs of a project.
 
+    Args:
+        shared: URL of the shared store; empty for none.
+
     Raises:
         OSError: the folder or the database (``filename``) cannot be written, also in all methods.
     """
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, shared: str = "") -> None:
+        self.shared = SharedStore(shared) if shared else None
         self.store = RunStore(root)
         self.store.create()
         self.objects = os.path.join(self.store.folder, "objects")
@@ -116,6 +142,7 @@ class RunDatabase:
     def end(self, run: str, state: StepState) -> None:
         """Record the end of a run."""
         self._base.execute("UPDATE runs SET state=?, ended=? WHERE id=?", (state.value, time.time(), run))
+        self._share(run)
 
     def plan(self, run: str, steps: Iterator[tuple[str, str, str, tuple[str, ...]]]) -> None:
         """Write the steps of a run; existing states are kept.
@@ -210,18 +237,77 @@ class RunDatabase:
                 "INSERT OR REPLACE INTO cache VALUES (?,?,?,?,?)", (key, plain, run, node, now)
             )
         self._base.execute("COMMIT")
+        if self.shared is not None and state is StepState.DONE:
+            for artifact in outputs:
+                self.shared.put(artifact.digest, place_of(self.objects, artifact.digest))
+            self.shared.remember(key, outputs)
+            self._share(run)
+
+    def _share(self, run: str) -> None:
+        """Copy the record of a run to the shared store."""
+        if self.shared is None:
+            return
+        tables: dict[str, list[dict[str, Any]]] = {}
+        for table, column in (("runs", "id"), ("steps", "run"), ("attempts", "run")):
+            rows = self._base.execute(f"SELECT * FROM {table} WHERE {column}=?", (run,))  # noqa: S608
+            names = [name for name, *_ in rows.description]
+            tables[table] = [dict(zip(names, row, strict=True)) for row in rows]
+        self.shared.write(f"runs/{run}.json", json.dumps({"version": 1, **tables}))
+
+    def _adopt(self, run: str) -> None:
+        """Copy the record of a run from the shared store, if it is there."""
+        name = f"runs/{run}.json"
+        content = self.shared.read(name) if self.shared is not None else None
+        if content is None or self.shared is None:
+            return
+        try:
+            tables = json.loads(content)
+            rows = {
+                table: [[row[column] for column in columns] for row in tables[table]]
+                for table, columns in _COLUMNS.items()
+            }
+        except (ValueError, TypeError, LookupError):
+            raise RemoteFault(f"{self.shared.url}/{name}", "not a record of a run") from None
+        os.makedirs(self.store.folder_of(run), exist_ok=True)
+        self._base.execute("BEGIN IMMEDIATE")
+        for table, columns in _COLUMNS.items():
+            marks = ",".join("?" * len(columns))
+            for values in rows[table]:
+                self._base.execute(
+                    f"INSERT OR IGNORE INTO {table} ({','.join(columns)}) VALUES ({marks})",  # noqa: S608
+                    values,
+                )
+        self._base.execute(
+            "UPDATE runs SET number=(SELECT COALESCE(MAX(number),0)+1 FROM runs) WHERE id=?", (run,)
+        )
+        self._base.execute("COMMIT")
 
     def cached(self, key: str) -> tuple[Artifact, ...] | None:
         """Return the cached outputs of a key, if they still exist."""
         row = self._base.execute("SELECT outputs FROM cache WHERE key=?", (key,)).fetchone()
-        if row is None:
-            return None
-        outputs = _artifacts(row[0])
-        return outputs if self.has(outputs) else None
+        outputs = None if row is None else _artifacts(row[0])
+        if outputs is None and self.shared is not None:
+            outputs = self.shared.outputs(key)
+        return outputs if outputs is not None and self.has(outputs) else None
 
     def has(self, outputs: tuple[Artifact, ...]) -> bool:
-        """Return whether outputs still exist."""
-        return all(os.path.lexists(place_of(self.objects, artifact.digest)) for artifact in outputs)
+        """Return whether outputs still exist, here or in the shared store, from where they are copied."""
+        return all(
+            os.path.lexists(place_of(self.objects, artifact.digest)) or self._fetched(artifact.digest)
+            for artifact in outputs
+        )
+
+    def _fetched(self, digest: str) -> bool:
+        if self.shared is None:
+            return False
+        os.makedirs(self.objects, exist_ok=True)
+        try:
+            self.shared.get(digest, self.objects)
+        except RemoteFault as error:
+            if "does not exist" in str(error):
+                return False
+            raise
+        return True
 
     def last(self, pipeline: str | None = None, before: str | None = None) -> str | None:
         """Return the id of the latest run.
@@ -242,9 +328,11 @@ class RunDatabase:
         Raises:
             UnknownRun: no such run.
         """
-        row = self._base.execute(
-            "SELECT pipeline,workspace,engine,mode,parameters,state,began,ended FROM runs WHERE id=?", (run,)
-        ).fetchone()
+        select = "SELECT pipeline,workspace,engine,mode,parameters,state,began,ended FROM runs WHERE id=?"
+        row = self._base.execute(select, (run,)).fetchone()
+        if row is None and self.shared is not None and _RUN.fullmatch(run):
+            self._adopt(run)
+            row = self._base.execute(select, (run,)).fetchone()
         if row is None:
             raise UnknownRun(run, f"unknown run {run} ({self._latest()})")
         attempts: dict[str, list[AttemptRecord]] = {}

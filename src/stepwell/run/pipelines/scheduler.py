@@ -27,6 +27,7 @@ from stepwell.source.errors import PipelineError
 
 if TYPE_CHECKING:
     from stepwell.run.pipelines.engines.engine import Engine, Session
+    from stepwell.run.pipelines.shared_store import SharedStore
 
 __all__ = ["Tell", "run_plan"]
 
@@ -93,8 +94,12 @@ def run_plan(
                 undo.callback(scheduler.stop, session)
                 state = scheduler.run(session)
                 undo.pop_all()
+        except RemoteFault as error:
+            fault = f"the artifact store cannot be used: {error}; resume the run when it answers again"
+            raise EngineError(fault) from error
         finally:
-            record.end(run, state)
+            with suppress(RemoteFault):  # reported before, or repeated by the next run
+                record.end(run, state)
     return record.read(run)
 
 
@@ -117,6 +122,7 @@ class _Scheduler:
         self._chosen, self._forced, self._known, self._tell = chosen, forced, known, tell
         self._folder = record.store.folder_of(run)
         self._stop = os.path.join(self._folder, "stop")
+        self._mark = f"{run}.{secrets.token_hex(4)}"
         self._states = dict.fromkeys(plan.steps, StepState.WAITING)
         self._outputs: dict[str, Mapping[str, Artifact]] = {}
         self._submitted: dict[str, _Submission] = {}
@@ -152,8 +158,11 @@ class _Scheduler:
         """Stop every script and record the cancellation."""
         with open(self._stop, "w", encoding="utf-8"):
             pass
+        if self._record.shared is not None:
+            with suppress(RemoteFault):
+                self._record.shared.stop(self._mark)
         deadline = time.monotonic() + _PATIENCE
-        with suppress(EngineError):  # nothing more ends on an engine that is gone
+        with suppress(EngineError, RemoteFault):  # nothing more ends on an engine that is gone
             while self._submitted and time.monotonic() < deadline:
                 outcome = session.finished(0.2)
                 submission = None if outcome is None else self._submitted.pop(outcome.token, None)
@@ -200,7 +209,12 @@ class _Scheduler:
                 fault = f"requires {name}: {amount:g}, but the engine has {session.resources.get(name, 0):g}"
                 self._end(node, StepState.FAILED, key=key, inputs=inputs, fault=fault, kind="engine")
                 return
-        self._submit(_Submission(self._task(step, key, ports), inputs), session)
+        shared = None if getattr(session, "shares_folders", True) else self._record.shared
+        if shared is not None:
+            for port in ports:
+                if port.digest:
+                    shared.put(port.digest, port.source)
+        self._submit(_Submission(self._task(step, key, ports, shared), inputs), session)
 
     def _reusable(self, node: str, key: str) -> tuple[tuple[Artifact, ...] | None, StepState]:
         """Return the outputs of an equal step in this run or in the cache."""
@@ -260,7 +274,7 @@ class _Scheduler:
                     return f"cannot copy output `{artifact.name}`: {error}"
         return ""
 
-    def _task(self, step: PlannedStep, key: str, ports: tuple[Port, ...]) -> Task:
+    def _task(self, step: PlannedStep, key: str, ports: tuple[Port, ...], shared: SharedStore | None) -> Task:
         return Task(
             secrets.token_hex(8),
             step.node.id,
@@ -278,6 +292,9 @@ class _Scheduler:
             step.outputs,
             self._options.limits,
             step.resources,
+            self._mark,
+            "" if shared is None else shared.url,
+            () if shared is None else tuple(step.files.items()),
         )
 
     def _submit(self, submission: _Submission, session: Session) -> None:
@@ -299,6 +316,8 @@ class _Scheduler:
             failed, losses = submission.failed + (not lost), submission.lost + lost
             self._submit(_Submission(task, submission.inputs, failed, losses), session)
             return
+        if outcome.state is StepState.DONE and not self._record.has(outcome.outputs):
+            outcome = replace(outcome, state=StepState.FAILED, fault="the store lost outputs", kind="store")
         if outcome.state is StepState.DONE:
             fault = self._publish(submission.task.node, outcome.outputs)
             if fault:

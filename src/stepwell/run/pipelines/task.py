@@ -79,6 +79,9 @@ class Task:
         function: function to call; empty to run the script.
         folders: import folders, in order.
         resources: required free resources of the engine, e.g. ``("gpu", 1.0)``.
+        mark: name in the shared store whose existence cancels the attempt.
+        store: URL of the shared store; empty if workers see the folders.
+        files: script and its local imports by path, for workers that do not see them.
     """
 
     token: str
@@ -97,6 +100,9 @@ class Task:
     outputs: tuple[Port, ...] = ()
     limits: AttemptLimits = AttemptLimits()
     resources: tuple[tuple[str, float], ...] = ()
+    mark: str = ""
+    store: str = ""
+    files: tuple[tuple[str, bytes], ...] = ()
 
 
 @final
@@ -122,7 +128,7 @@ class AttemptOutcome:
         folder: of the attempt; empty if it was not started.
         fault: message without a full stop; empty on success.
         kind: ``exit``, ``timeout``, ``disk``, ``input``, ``deleted-input``, ``output``, ``lost``,
-            ``engine``.
+            ``store``, ``engine``.
         port: affected input or output; may be empty.
         exit_code: of the script, if it ran; negative for a signal.
         worker: process of the engine; empty for this process.

@@ -19,7 +19,7 @@ from stepwell.run.pipelines.artifacts import check_content
 from stepwell.run.pipelines.sandbox import Sandbox, SandboxRejection
 from stepwell.run.pipelines.task import Artifact, AttemptOutcome, Port, StepState, Task
 
-__all__ = ["LOG", "OUTCOME", "perform", "read_outcomes"]
+__all__ = ["LOG", "OUTCOME", "keep_apart", "perform", "read_outcomes"]
 
 LOG: Final = "log.txt"
 OUTCOME: Final = "outcome.json"
@@ -62,6 +62,16 @@ def perform(task: Task) -> AttemptOutcome:
         fault = f"cannot write the outcome: {_reason(error, os.path.join(folder, OUTCOME))}"
         return replace(outcome, state=StepState.FAILED, fault=fault, kind="engine", outputs=())
     return outcome
+
+
+def keep_apart(task: Task, outcome: AttemptOutcome, log: bytes) -> AttemptOutcome:
+    """Write the outcome and the log of an attempt that another machine executed to the folder of the run."""
+    folder = _claim(task.folder)
+    with open(os.path.join(folder, LOG), "wb") as file:
+        file.write(log)
+    kept = replace(outcome, folder=folder)
+    _write_outcome(folder, task.key, kept)
+    return kept
 
 
 def _reason(error: OSError, path: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -266,7 +266,20 @@ def plan_of(
 
     manifest = manifest_of(registry, run_options.data, pipeline)
     plan = make_plan(registry, pipeline, parameters=parameters, manifest=manifest.value, make_up=make_up)
-    return plan.value, in_order((*manifest.diagnostics, *plan.diagnostics))
+    return plan.value, in_order((*manifest.diagnostics, *plan.diagnostics, *_of_store(registry)))
+
+
+def _of_store(registry: Registry) -> Iterator[Diagnostic]:
+    """Report a shared store that cannot be used."""
+    from stepwell.run.pipelines.remote import is_url, location, unusable
+
+    store, document = registry.project.settings.run_store, registry.project.config
+    rejection = unusable(store, writes=True) if is_url(location(store, "/")) and store else None
+    if rejection is not None and document is not None:
+        span = document.value_span((*registry.project.prefix, "runs", "store"))
+        yield Diagnostic(
+            "cannot-run", Severity.ERROR, f"the store of runs: {rejection[0]}", span, rejection[1]
+        )
 
 
 def manifest_of(registry: Registry, data: str | None, pipeline: Pipeline | None = None) -> Checked[Manifest]:

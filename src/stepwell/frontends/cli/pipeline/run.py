@@ -61,7 +61,7 @@ def compare(name: str, runs: tuple[str, ...], form: str, common: CommonOptions) 
     if len(runs) > 2:
         raise click.UsageError("at most two runs can be compared")
     registry = open_registry(common)
-    with RunDatabase(registry.project.root) as record:
+    with RunDatabase(registry.project.root, registry.project.settings.run_store) as record:
         after = runs[1] if len(runs) == 2 else record.last(name)
         if after is None:
             raise click.UsageError(f"`{name}` has no runs")
@@ -146,7 +146,7 @@ def command(
         raise click.UsageError("--from cannot be used with --only")
     registry, pipeline = open_pipeline(common, workspace, name)
     root = registry.project.root
-    with RunDatabase(root) as record:
+    with RunDatabase(root, registry.project.settings.run_store) as record:
         parameters: dict[str, Any] = {}
         if resume is not None:
             resume = record.last(name) if resume == _LAST else resume

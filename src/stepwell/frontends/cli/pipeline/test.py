@@ -80,7 +80,7 @@ def command(
 
     registry, pipeline = open_pipeline(common, workspace, name)
     root = registry.project.root
-    with RunDatabase(root) as record:
+    with RunDatabase(root, registry.project.settings.run_store) as record:
         if components_from is not None:
             return _with_others(registry, pipeline, record, components_from, step, run_options, form, common)
         if step is not None:

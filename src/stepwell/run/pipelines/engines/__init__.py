@@ -31,12 +31,7 @@ def _local(_: str | None, jobs: int, resources: Mapping[str, float], __: float =
 
 
 ENGINES: Final[Mapping[str, Callable[[str | None, int, Mapping[str, float], float], Engine]]] = (
-    MappingProxyType(
-        {
-            "local": _local,
-            "dask": Dask,
-        }
-    )
+    MappingProxyType({"local": _local, "dask": Dask})
 )
 """Built-in engines by name."""
 

@@ -17,7 +17,7 @@ from typing import Any, Final, final
 
 from stepwell.run.pipelines.engines.engine import EngineError
 from stepwell.run.pipelines.task import AttemptOutcome, StepState, Task
-from stepwell.run.pipelines.worker import perform
+from stepwell.run.pipelines.worker import keep_apart, perform
 from stepwell.source.foreign_code import Contained, worded
 
 __all__ = ["Dask"]
@@ -94,7 +94,7 @@ class Dask:
                 f"the Dask scheduler at {whose} has no worker {limit}: start one with `dask worker {whose}`, "
                 "or wait longer with --connect-timeout"
             ) from None
-        return _DaskSession(client, closing, whose)
+        return _DaskSession(client, closing, whose, shares_folders=self._scheduler is None)
 
     def _cluster(self, dask: Any, distributed: Any, closing: ExitStack) -> Any:
         import logging
@@ -120,7 +120,8 @@ class Dask:
 class _DaskSession:
     """Session of the Dask engine."""
 
-    def __init__(self, client: Any, closing: ExitStack, scheduler: str) -> None:
+    def __init__(self, client: Any, closing: ExitStack, scheduler: str, *, shares_folders: bool) -> None:
+        self.shares_folders = shares_folders
         self._client = client
         self._scheduler = scheduler
         self._closing = closing
@@ -249,11 +250,17 @@ def _reach(address: str, seconds: float) -> None:
         raise EngineError(f"no Dask scheduler is reachable at {address}: {reason}; {_ADVICE}") from None
 
 
-def _perform(task: Task) -> AttemptOutcome:
-    """Run an attempt on a worker."""
+def _perform(task: Task) -> AttemptOutcome | tuple[AttemptOutcome, bytes]:
+    """Run an attempt on a worker; with a shared store, also return its log."""
     from distributed import get_worker
 
-    return replace(perform(task), worker=str(get_worker().address))
+    worker = get_worker()
+    if not task.store:
+        return replace(perform(task), worker=str(worker.address))
+    from stepwell.run.pipelines.shared_store import perform_apart
+
+    outcome, log = perform_apart(task, str(worker.local_directory))
+    return replace(outcome, worker=str(worker.address)), log
 
 
 def _outcome(task: Task, done: Any) -> AttemptOutcome:
@@ -262,6 +269,8 @@ def _outcome(task: Task, done: Any) -> AttemptOutcome:
     if done.status == "finished":
         with Contained(SystemExit) as way_back:
             outcome = done.result()
+            if isinstance(outcome, tuple):
+                outcome = keep_apart(task, *outcome)
         if way_back.error is not None:
             return _failed(task, now, f"outcome lost: {way_back.error}", "lost")
         return (

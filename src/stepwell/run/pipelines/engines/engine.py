@@ -20,6 +20,10 @@ class Session(Protocol):
     """An engine executing one run."""
 
     @property
+    def shares_folders(self) -> bool:
+        """Return whether its processes see the project's folder under the same path (default: yes)."""
+
+    @property
     def room(self) -> int:
         """Return the maximum number of submitted attempts."""
 

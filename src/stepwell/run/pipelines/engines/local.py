@@ -38,6 +38,8 @@ class Local:
 class _LocalSession:
     """Session of the local engine."""
 
+    shares_folders = True
+
     def __init__(self, jobs: int, resources: Mapping[str, float]) -> None:
         self.room = jobs
         self.resources = resources

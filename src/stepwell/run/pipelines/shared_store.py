@@ -1,0 +1,239 @@
+"""Artifact store behind a URL, and attempts of workers that share nothing else with the scheduler."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import stat
+import tarfile
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Final, final
+
+from stepwell.run.pipelines.artifacts import Unholdable, digest_of, place_of, walk
+from stepwell.run.pipelines.remote import RemoteFault, exists, fetch, location, publish
+from stepwell.run.pipelines.task import Artifact, AttemptOutcome, StepState, Task
+from stepwell.run.pipelines.worker import LOG, perform
+
+__all__ = ["SharedStore", "perform_apart"]
+
+_FILE: Final = "file"
+"""Name in the archive of an artifact that is one file; names in a folder follow ``folder/``."""
+_FOLDER: Final = "folder/"
+_STOP_INTERVAL: Final = 5.0
+"""Seconds between two queries whether the run was cancelled."""
+
+
+@final
+class SharedStore:
+    """Artifacts by digest, outputs by cache key, and records of runs behind a URL.
+
+    An artifact is one archive, so it is complete or absent; its digest is checked whenever it is fetched. All
+    methods raise ``RemoteFault`` if the store cannot be used.
+
+    Args:
+        url: folder, e.g. ``s3://bucket/stepwell``.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+
+    def put(self, digest: str, path: str) -> None:
+        """Store a file or folder, unless it is there."""
+        name = f"objects/{digest[:2]}/{digest[2:]}.tar"
+        if exists(self._at(name)):
+            return
+        with tempfile.TemporaryDirectory(prefix="stepwell-store-") as folder:
+            archive = os.path.join(folder, "artifact.tar")
+            with tarfile.open(archive, "w") as file:
+                for relative, _ in walk(path):
+                    inner = f"{_FOLDER}{relative}" if relative else _FILE
+                    file.add(os.path.join(path, relative) if relative else path, inner, recursive=False)
+            publish(archive, self._at(name), "artifact.tar")
+
+    def get(self, digest: str, objects: str) -> str:
+        """Copy an artifact to a local store, and return its path there."""
+        place = place_of(objects, digest)
+        if os.path.lexists(place):
+            return place
+        os.makedirs(os.path.dirname(place), exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".fetched-", dir=objects) as folder:
+            url = self._at(f"objects/{digest[:2]}/{digest[2:]}.tar")
+            made = _unpacked(fetch(url, folder), folder, url)
+            try:
+                fits = digest_of(made)[0] == digest
+            except Unholdable:
+                fits = False
+            if not fits:
+                raise RemoteFault(url, "the content does not match its digest")
+            for relative, status in walk(made):
+                if stat.S_ISREG(status.st_mode):
+                    os.chmod(os.path.join(made, relative) if relative else made, status.st_mode & 0o555)
+            with suppress(OSError):  # another process has fetched it
+                os.rename(made, place)
+        if not os.path.lexists(place):
+            raise RemoteFault(url, f"cannot be stored in {objects}")
+        return place
+
+    def outputs(self, key: str) -> tuple[Artifact, ...] | None:
+        """Return the outputs of a cache key, if known."""
+        name = f"keys/{key[:2]}/{key[2:]}.json"
+        content = self.read(name)
+        try:
+            return None if content is None else tuple(Artifact(**fields) for fields in json.loads(content))
+        except (ValueError, TypeError):
+            raise RemoteFault(self._at(name), "not a list of outputs") from None
+
+    def remember(self, key: str, outputs: tuple[Artifact, ...]) -> None:
+        """Store the outputs of a cache key."""
+        content = json.dumps([asdict(artifact) for artifact in outputs])
+        self.write(f"keys/{key[:2]}/{key[2:]}.json", content)
+
+    def read(self, name: str) -> str | None:
+        """Return a small text, or ``None`` if it does not exist."""
+        url = self._at(name)
+        if not exists(url):
+            return None
+        with tempfile.TemporaryDirectory(prefix="stepwell-store-") as folder:
+            return Path(fetch(url, folder)).read_text(encoding="utf-8")
+
+    def write(self, name: str, content: str) -> None:
+        """Store a small text."""
+        with tempfile.TemporaryDirectory(prefix="stepwell-store-") as folder:
+            path = Path(folder, "text")
+            path.write_text(content, encoding="utf-8")
+            publish(str(path), self._at(name), "text")
+
+    def stop(self, mark: str) -> None:
+        """Cancel the attempts with a mark."""
+        self.write(f"stops/{mark}", "")
+
+    def is_stopped(self, mark: str) -> bool:
+        """Return whether the attempts with a mark were cancelled."""
+        return exists(self._at(f"stops/{mark}"))
+
+    def _at(self, name: str) -> str:
+        return location(f"{self.url}/{name}", "/")
+
+
+def perform_apart(task: Task, scratch: str) -> tuple[AttemptOutcome, bytes]:
+    """Execute an attempt whose script comes with the task, and whose data is in the shared store.
+
+    Args:
+        scratch: folder of this worker; its copies of artifacts are kept there.
+
+    Returns:
+        The outcome, and the log.
+    """
+    store = SharedStore(task.store)
+    objects = os.path.join(scratch, "stepwell-objects")
+    os.makedirs(objects, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="stepwell-attempt-", dir=scratch) as folder:
+        try:
+            local = _local(task, store, folder, objects)
+        except RemoteFault as error:
+            return _failed(task, f"cannot fetch the inputs: {error}"), b""
+        with _cancelled(store, task.mark, local.stop):
+            outcome = perform(local)
+        log = b""
+        with suppress(OSError):
+            log = Path(outcome.folder, LOG).read_bytes()
+        if outcome.state is StepState.DONE:
+            try:
+                for artifact in outcome.outputs:
+                    store.put(artifact.digest, place_of(objects, artifact.digest))
+                store.remember(task.key, outcome.outputs)
+            except RemoteFault as error:
+                return _failed(task, f"cannot store the outputs: {error}"), log
+        for path in Path(folder).rglob("*"):
+            with suppress(OSError):
+                path.chmod(path.stat().st_mode | stat.S_IRWXU)  # a script may have protected its files
+        return replace(outcome, folder=""), log
+
+
+def _local(task: Task, store: SharedStore, folder: str, objects: str) -> Task:
+    """Return the task with paths of this machine."""
+    code = os.path.join(folder, "code")
+    for name, content in task.files:
+        path = os.path.join(code, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        Path(path).write_bytes(content)
+    inputs = tuple(
+        replace(port, source=store.get(port.digest, objects)) if port.source and port.digest else port
+        for port in task.inputs
+    )
+    return replace(
+        task,
+        folder=os.path.join(folder, "attempts"),
+        objects=objects,
+        stop=os.path.join(folder, "stop"),
+        script=os.path.join(code, os.path.basename(task.script)),
+        folders=(code,),
+        inputs=inputs,
+    )
+
+
+@contextmanager
+def _cancelled(store: SharedStore, mark: str, stop: str) -> Iterator[None]:
+    """Create the file ``stop`` when the attempt is cancelled."""
+    ended = threading.Event()
+
+    def ask() -> None:
+        while not ended.wait(_STOP_INTERVAL):
+            with suppress(RemoteFault):
+                if store.is_stopped(mark):
+                    Path(stop).touch()
+                    return
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _failed(task: Task, fault: str) -> AttemptOutcome:
+    import time
+
+    now = time.time()
+    help_text = "check the store of `[runs]` in stepwell.toml, then resume the run"
+    return AttemptOutcome(task.token, StepState.FAILED, now, now, fault=fault, kind="store", help=help_text)
+
+
+def _unpacked(archive: str, folder: str, url: str) -> str:
+    """Unpack an artifact below a folder; links come last, so that nothing is written through one."""
+    target = os.path.join(folder, "unpacked")
+    links: list[tuple[str, str]] = []
+    try:
+        with tarfile.open(archive, "r:") as file:
+            for member in file:
+                path = _target(target, member.name)
+                if path is None or not (member.isreg() or member.issym()):
+                    raise RemoteFault(url, f"`{member.name}` is not a file of an artifact")
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+                if member.issym():
+                    links.append((member.linkname, path))
+                    continue
+                content = file.extractfile(member)
+                assert content is not None  # noqa: S101 - a regular file
+                with open(path, "xb") as made:
+                    shutil.copyfileobj(content, made)
+                os.chmod(path, 0o755 if member.mode & stat.S_IXUSR else 0o644)
+    except (tarfile.TarError, EOFError) as error:
+        raise RemoteFault(url, f"not an artifact: {error}") from None
+    for name, path in links:
+        os.symlink(name, path)
+    return os.path.join(target, _FILE) if os.path.lexists(os.path.join(target, _FILE)) else f"{target}/folder"
+
+
+def _target(folder: str, name: str) -> str | None:
+    parts = name.split("/")
+    plain = name == _FILE or (name.startswith(_FOLDER) and not {"", ".", ".."} & set(parts))
+    return os.path.join(folder, *parts) if plain else None

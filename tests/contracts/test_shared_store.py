@@ -1,0 +1,327 @@
+"""Workers that share nothing with the scheduler but a store: artifacts, scripts, cancellation, resume."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tarfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.running import CONFIGURATION, SUMS, plan, single, states
+
+from stepwell.frontends import cli
+from stepwell.run.pipelines import Options, RunDatabase, RunRecord, run_plan
+from stepwell.run.pipelines.artifacts import digest_of, place_of
+from stepwell.run.pipelines.engines import Dask, EngineError, Local
+from stepwell.run.pipelines.remote import RemoteFault
+from stepwell.run.pipelines.shared_store import SharedStore
+from stepwell.run.pipelines.task import Artifact
+
+Project = Callable[[Mapping[str, "str | bytes"]], Path]
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+
+QUIET: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+MOTO = "import sys; from moto.server import main; main(sys.argv[1:])"
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def wait_for(is_done: Callable[[], object], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_done():
+        assert time.monotonic() < deadline, "it took too long"
+        time.sleep(0.1)
+
+
+def listens(port: int) -> bool:
+    with suppress(OSError):
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        return True
+    return False
+
+
+class Cluster:
+    """moto's S3 server, a Dask scheduler, and two workers with a folder each."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.store_port, self.port = free_port(), free_port()
+        self.environment = {
+            **os.environ,
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.store_port}",
+            "AWS_ACCESS_KEY_ID": "key",
+            "AWS_SECRET_ACCESS_KEY": "secret",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_MAX_ATTEMPTS": "1",
+        }
+        self.address = f"tcp://127.0.0.1:{self.port}"
+        self.store = self.start("-c", MOTO, "-H", "127.0.0.1", "-p", str(self.store_port))
+        wait_for(lambda: listens(self.store_port))
+        self.workers: list[subprocess.Popen[bytes]] = []
+        self.begin()
+
+    def begin(self) -> None:
+        """Start the scheduler and the workers."""
+        command = ("-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", str(self.port))
+        self.scheduler = self.start(*command, "--no-dashboard")
+        wait_for(lambda: listens(self.port))
+        for number in range(2):
+            self.add_worker(number)
+
+    def add_worker(self, number: int) -> None:
+        place = self.folder / f"worker-{number}"
+        place.mkdir(exist_ok=True)
+        words = ("--nthreads", "1", "--no-dashboard", "--no-nanny", "--local-directory", str(place))
+        self.workers.append(self.start("-m", "distributed.cli.dask_worker", self.address, *words, cwd=place))
+
+    def start(self, *words: str, cwd: Path | None = None) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-W", "ignore", *words]
+        return subprocess.Popen(command, env=self.environment, cwd=cwd or self.folder, **QUIET)
+
+    def end(self) -> None:
+        for process in (self.store, self.scheduler, *self.workers):
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def cluster(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+    for name in ("s3fs", "flask_cors", "distributed", "boto3"):
+        pytest.importorskip(name)
+    import boto3
+
+    made = Cluster(tmp_path_factory.mktemp("cluster"))
+    for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, made.environment[name])
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    try:
+        boto3.client("s3").create_bucket(Bucket="runs")
+        yield made
+    finally:
+        made.end()
+
+
+STORE = "s3://runs/here"
+
+
+def run(root: Path, name: str, engine: Any, *, resume: str | None = None, store: str = STORE) -> RunRecord:
+    made, found = plan(root, name)
+    assert [each.message for each in found] == []
+    with RunDatabase(str(root), store) as record:
+        return run_plan(made, record, engine, options=Options(), resume=resume)
+
+
+SHARED: Mapping[str, str] = {
+    **SUMS,
+    "src/scripts/total.py": "from helpers.sums import add\n"
+    + SUMS["src/scripts/total.py"].replace("sum(", "add("),
+    "src/helpers/__init__.py": "",
+    "src/helpers/sums.py": "def add(values):\n    return sum(values)\n",
+}
+
+
+def test_workers_that_share_only_the_store_run_a_pipeline(project: Project, cluster: Cluster) -> None:
+    root = project(SHARED)
+    made = run(root, "Sums", Dask(cluster.address))
+    assert [(step.node, step.state.value, step.fault) for step in made.steps] == [
+        ("make", "done", ""),
+        ("total", "done", ""),
+    ]
+    assert (Path(made.folder) / "outputs/total.total").read_text() == '{"total": 3}'
+    assert all(attempt.worker.startswith("tcp://") for step in made.steps for attempt in step.attempts)
+    assert [path for path in cluster.folder.rglob("*.csv") if "stepwell-objects" not in path.parts] == []
+    log = Path(made.folder, made.steps[0].attempts[0].folder, "log.txt")
+    assert log.is_file()
+
+
+def test_a_run_is_resumed_on_another_machine(project: Project, cluster: Cluster, tmp_path: Path) -> None:
+    root = project({**SHARED, "src/scripts/total.py": "raise SystemExit(3)\n"})
+    first = run(root, "Sums", Dask(cluster.address))
+    assert states(first) == {"make": "done", "total": "failed"}
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(root, elsewhere, ignore=shutil.ignore_patterns(".stepwell"))
+    (elsewhere / "src/scripts/total.py").write_text(SHARED["src/scripts/total.py"])
+    with RunDatabase(str(elsewhere), STORE) as record:
+        seen = record.read(first.id)
+    assert [(step.node, step.state, step.outputs) for step in seen.steps] == [
+        (step.node, step.state, step.outputs) for step in first.steps
+    ]
+    resumed = run(elsewhere, "Sums", Dask(cluster.address), resume=first.id)
+    assert states(resumed) == {"make": "done", "total": "done"}
+    assert len(resumed.step("make").attempts) == 1
+    assert (Path(resumed.folder) / "outputs/total.total").read_text() == '{"total": 3}'
+    third = tmp_path / "third"
+    shutil.copytree(elsewhere, third, ignore=shutil.ignore_patterns(".stepwell"))
+    assert states(run(third, "Sums", Local(1))) == {"make": "cached", "total": "cached"}
+
+
+WAIT = """\
+import os, time
+open("/opt/ml/processing/output/pid", "w").write(str(os.getpid()))
+print("started", flush=True)
+time.sleep({seconds})
+"""
+OUT = "  outputs:\n    out: {path: /opt/ml/processing/output}\n"
+
+
+def started(cluster: Cluster) -> list[int]:
+    """The workers on which a script runs."""
+    return [
+        number
+        for number in range(2)
+        if list((cluster.folder / f"worker-{number}").rglob("stepwell-attempt-*/attempts/*/job"))
+    ]
+
+
+def in_background(root: Path, cluster: Cluster, *more: str) -> subprocess.Popen[str]:
+    (root / "stepwell.toml").write_text(f'{CONFIGURATION}[runs]\nstore = "{STORE}"\n')
+    words = ["pipeline", "run", "Only", "--engine", "dask", "--scheduler", cluster.address, *more]
+    return subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-m", "stepwell", *words],
+        env=cluster.environment,
+        cwd=root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_a_worker_the_scheduler_and_the_store_are_killed_in_turn(project: Project, cluster: Cluster) -> None:
+    root = project(single(WAIT.format(seconds=8), OUT))
+    running = in_background(root, cluster)
+    wait_for(lambda: started(cluster))
+    (number,) = started(cluster)
+    cluster.workers[number].kill()  # the step runs again on the other worker
+    out, err = running.communicate(timeout=90)
+    assert (running.returncode, "it  done" in out) == (0, True), err
+
+    (root / "src/scripts/work.py").write_text(WAIT.format(seconds=9))
+    shutil.rmtree(cluster.folder / f"worker-{number}")
+    cluster.add_worker(number)
+    running = in_background(root, cluster)
+    wait_for(lambda: started(cluster))
+    cluster.scheduler.kill()
+    out, err = running.communicate(timeout=60)
+    assert running.returncode == 2
+    assert "does not answer any more: start it and its workers again, then resume the run" in err
+
+    for worker in cluster.workers:
+        worker.kill()
+        worker.wait()
+    cluster.begin()
+    running = in_background(root, cluster, "--resume")
+    out, err = running.communicate(timeout=90)
+    assert (running.returncode, "it  done" in out) == (0, True), err
+
+    cluster.store.kill()
+    (root / "src/scripts/work.py").write_text(WAIT.format(seconds=1))
+    running = in_background(root, cluster)
+    out, err = running.communicate(timeout=120)
+    assert running.returncode == 2
+    assert "error: the artifact store cannot be used: s3://runs/here/" in err
+    assert "resume the run when it answers again" in err
+
+
+def test_a_run_that_is_interrupted_stops_its_scripts_elsewhere(project: Project, cluster: Cluster) -> None:
+    root = project(single(WAIT.format(seconds=300), OUT))
+    running = in_background(root, cluster)
+    wait_for(lambda: started(cluster))
+    pid = None
+
+    def known() -> bool:
+        nonlocal pid
+        for path in cluster.folder.rglob("sandbox/opt/ml/processing/output/pid"):
+            pid = int(path.read_text() or 0) or None
+        return pid is not None
+
+    wait_for(known)
+    running.send_signal(signal.SIGINT)
+    running.communicate(timeout=60)
+    assert running.returncode == 130
+    wait_for(lambda: not Path(f"/proc/{pid}").exists(), 20)
+
+
+def test_artifacts_are_stored_whole_and_checked(tmp_path: Path) -> None:
+    store, objects = SharedStore(f"file://{tmp_path}/store"), str(tmp_path / "objects")
+    os.makedirs(objects)
+    folder = tmp_path / "made"
+    (folder / "below").mkdir(parents=True)
+    (folder / "below/a.txt").write_text("a")
+    (folder / "run.sh").write_text("#!/bin/sh\n")
+    (folder / "run.sh").chmod(0o755)
+    (folder / "link").symlink_to("below/a.txt")
+    for path in (folder, folder / "run.sh"):
+        digest = digest_of(str(path))[0]
+        store.put(digest, str(path))
+        assert digest_of(store.get(digest, objects))[0] == digest
+    outputs = (Artifact("a", "0" * 40, 1, 1),)
+    assert store.outputs("ab" * 20) is None
+    store.remember("ab" * 20, outputs)
+    assert store.outputs("ab" * 20) == outputs
+    with pytest.raises(RemoteFault, match="does not exist"):
+        store.get("1" * 40, objects)
+
+
+@pytest.mark.parametrize("name", ["../out", "folder/../../out", "/etc/out", "other", "folder//a"])
+def test_an_archive_that_leaves_its_folder_is_rejected(tmp_path: Path, name: str) -> None:
+    digest = "2" * 40
+    path = tmp_path / "store/objects/22" / f"{digest[2:]}.tar"
+    path.parent.mkdir(parents=True)
+    with tarfile.open(path, "w") as file:
+        member = tarfile.TarInfo(name)
+        member.size = 1
+        file.addfile(member, io.BytesIO(b"x"))
+    objects = tmp_path / "objects"
+    objects.mkdir()
+    with pytest.raises(RemoteFault, match="is not a file of an artifact"):
+        SharedStore(f"file://{tmp_path}/store").get(digest, str(objects))
+    assert list(objects.iterdir()) == [objects / "22"]
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_changed_archive_is_rejected(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("a")
+    (tmp_path / "b").write_text("b")
+    store = SharedStore(f"file://{tmp_path}/store")
+    digest = digest_of(str(tmp_path / "a"))[0]
+    store.put(digest, str(tmp_path / "b"))
+    (tmp_path / "objects").mkdir()
+    with pytest.raises(RemoteFault, match="the content does not match its digest"):
+        store.get(digest, str(tmp_path / "objects"))
+    assert not os.path.lexists(place_of(str(tmp_path / "objects"), digest))
+    path = next((tmp_path / "store").rglob("*.tar"))
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(RemoteFault, match="not an artifact: "):
+        store.get(digest, str(tmp_path / "objects"))
+
+
+def test_a_store_that_cannot_be_used_is_found_before_the_run(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("fsspec")
+    root = project({**SUMS, "stepwell.toml": f'{CONFIGURATION}[runs]\nstore = "foo://x"\n'})
+    monkeypatch.chdir(root)
+    assert cli.run(["pipeline", "run", "Sums"]) == 1
+    out = capsys.readouterr().out
+    assert out.startswith("error[cannot-run]: the store of runs: `foo://x` has the unknown scheme `foo`\n")
+    assert "--> stepwell.toml:4:9" in out
+    with pytest.raises(EngineError, match="the artifact store cannot be used: foo://x/"):
+        run(root, "Sums", Local(1), store="foo://x")
