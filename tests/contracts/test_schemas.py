@@ -61,9 +61,14 @@ REFERENCE = (
     r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:(?!(.*/)?\.\.(/|$))[^\u0000-\u001F\u007F-\u009F\u2028\u2029]+)$(?!\n)"
 )
 
+URL = r"^[A-Za-z][A-Za-z0-9+.-]*://[^\u0000-\u0020\u007F-\u00A0\u2028\u2029]+$(?!\n)"
 VARIABLE_PATTERN = r"^[A-Za-z_*][A-Za-z0-9_*]*$(?!\n)"
 
 PATTERNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    URL: (
+        ("s3://bucket", "file:///a/b", "S3+x.y-z://a?b=c"),
+        ("", "s3:/a", "://a", "3s://a", "s3://", "s3://a b", "s3://a\n"),
+    ),
     VARIABLE_PATTERN: (
         ("HTTP_PROXY", "AWS_*", "*_proxy", "_", "*"),
         ("", "1A", "A-B", "A B", "A\n", "é", "${A}"),
