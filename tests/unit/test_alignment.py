@@ -195,6 +195,8 @@ def test_a_channel_that_is_printed_or_has_a_default_needs_no_input(project: Proj
         ("from package.cli import run\n\nrun()\n", True),
         ("import pandas\n\npandas.read_csv('x').to_csv('y')\n", True),
         ("try:\n    from fast import run\nexcept ImportError:\n    from slow import run\nrun()\n", True),
+        ("def model_fn(folder): ...\n", True),
+        ("def lambda_handler(event, context): ...\n", True),
         ("def run(): ...\n", False),
         ("import logging\n\n\ndef run(): ...\n\n\nlogging.basicConfig()\n", False),
         ("from warnings import filterwarnings\n\n\ndef run(): ...\n\n\nfilterwarnings('x')\n", False),

@@ -108,7 +108,7 @@ class Alignment(NamedTuple):
     generic_sources: tuple[str, ...] = ()
     common_environment: tuple[str, ...] = (
         *("SM_*", "SAGEMAKER_*", "AWS_*", "TRAINING_JOB_NAME", "PATH", "HOME", "USER", "SHELL", "PWD"),
-        *("HOSTNAME", "LANG", "LC_*", "TMPDIR", "TEMP", "TMP", "PYTHON*", "PIP_*", "UV_*", "USE_*PYPI"),
+        *("HOSTNAME", "LANG", "LC_*", "TMPDIR", "TEMP", "TMP", "PYTHON*", "PIP_*", "UV_*", "*PYPI*"),
         *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"),
         *("http_proxy", "https_proxy", "no_proxy", "all_proxy"),
         *("LOG_LEVEL", "LOGLEVEL", "LOGGING_LEVEL", "GOOGLE_CLOUD_*", "CUDA_*", "NCCL_*", "OMP_NUM_THREADS"),

@@ -1,7 +1,8 @@
 """Script has no entry point.
 
 The container runs the script as a program. The script needs a function `main`, an `if __name__ ==
-"__main__":` block, or a call of one of its functions when the module runs.
+"__main__":` block, or a call of one of its functions when the module runs. Scripts with `model_fn`,
+`predict_fn`, `transform_fn` or `lambda_handler` are loaded by a server and need none.
 
 Passes:
 

@@ -56,6 +56,8 @@ _PRINTING: Final = frozenset({"debug", "info", "warning", "error", "critical", "
 _MISSING: Final = frozenset({"KeyError", "LookupError"})
 _ANY: Final = frozenset({"Exception", "BaseException"})
 _FEW: Final = 3
+_CALLED_BY_THE_PLATFORM: Final = frozenset({"model_fn", "predict_fn", "transform_fn", "lambda_handler"})
+"""Functions of scripts that a serving container or a function service loads."""
 _SETTING_UP: Final = frozenset({"basicConfig", "filterwarnings", "simplefilter", "load_dotenv", "seed"})
 """Functions that a module may call when it is imported."""
 
@@ -363,7 +365,7 @@ class _Script:
             if isinstance(item, ast.ImportFrom)
             for alias in item.names
         }
-        if "main" in own | imported:
+        if "main" in own | imported or not own.isdisjoint(_CALLED_BY_THE_PLATFORM):
             return True
         for statement in statements:
             if isinstance(statement, ast.If) and "__name__" in {*_names_in(statement.test)}:
