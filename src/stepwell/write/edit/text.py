@@ -78,6 +78,13 @@ class Text(NamedTuple):
         """Return blanks as wide as the text before an offset in its line."""
         return " " * (offset - self.line_start(offset))
 
+    def line_of_item(self, start: int, end: int) -> Stretch | None:
+        """Return the line of an item in brackets; ``None`` if other items are in it."""
+        first, stop = self.line_start(start), self.next_line(end)
+        rest = self.text[end:stop].strip().removeprefix(",").strip()
+        alone = not self.text[first:start].strip() and (not rest or rest.startswith("#"))
+        return (first, stop) if alone else None
+
     def replaced(self, start: int, end: int, text: str) -> str:
         """Return the text with a stretch replaced."""
         return self.text[:start] + text + self.text[end:]

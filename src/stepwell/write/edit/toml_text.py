@@ -211,7 +211,7 @@ def _removed(text: Text, pointer: Pointer, document: Document) -> Iterator[str]:
         begin = min(begin, start)
         after = re.compile(r"[ \t]*,[ \t]*").match(text.text, end)
         before = re.compile(r"[ \t\r\n]*,[ \t\r\n]*\Z").search(text.text, 0, begin)
-        choices = []
+        choices = [stretch for stretch in [text.line_of_item(begin, end)] if stretch is not None]
         if after is not None:
             choices.append((begin, after.end()))
         if before is not None:

@@ -217,7 +217,12 @@ def _replaced(text: Text, pointer: Pointer, value: Any, document: Document) -> I
             if is_collection
             else [scalar(value, in_flow=in_flow, style=style) for style in styles]
         )
-        if opens in ("|", ">") and isinstance(value, str) and entry is not None and not in_flow:
+        if (
+            (opens in ("|", ">") or "\n" in str(value))
+            and isinstance(value, str)
+            and entry is not None
+            and not in_flow
+        ):
             literal = _literal(value, text.indentation(entry), text.newline)
             written = [literal, *written] if literal is not None else written
         for new in written:
@@ -361,6 +366,9 @@ def _removed(text: Text, change: Remove, document: Document) -> Iterator[str]:
         begin = text.keys.get(pointer, (start, end))[0]
         after = re.compile(r"[ \t]*,[ \t]*").match(text.text, end)
         before = re.compile(r",[ \t\r\n]*\Z").search(text.text, 0, begin)
+        line = text.line_of_item(begin, end)
+        if line is not None:
+            yield _spliced(text, document, pointer, *line, "")
         if after is not None:
             yield _spliced(text, document, pointer, begin, after.end(), "")
         if before is not None:
