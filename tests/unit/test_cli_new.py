@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -221,3 +223,45 @@ def test_a_folder_that_is_read_only_is_one_line(project: Project, run_stepwell: 
         2,
         "error: registry.d/steps/scoring.yaml cannot be written: permission denied\n",
     )
+
+
+@pytest.mark.parametrize("workspace", ["", "alice"])
+def test_a_step_with_code_is_complete_and_works(
+    project: Project, run_stepwell: RunStepwell, workspace: str
+) -> None:
+    root = project(FILES)
+    before = set(contents(root))
+    option = ["--workspace", workspace] if workspace else []
+    ran = run_stepwell("new", "RowFilter", "--code", "--set", "priority=7", *option, cwd=root)
+    assert (ran.exit_code, ran.stderr) == (0, "")
+    base = f"workspaces/{workspace}/" if workspace else ""
+    definition = f"{base}local/steps/row_filter.yaml" if workspace else "registry.d/steps/row_filter.yaml"
+    names = {
+        definition,
+        f"{base}docs/row_filter.md",
+        *(
+            f"{base}src/{part}/__init__.py"
+            for part in ("builders", "configs", "contracts", "scripts", "specs")
+        ),
+        *(f"{base}src/{part}/row_filter.py" for part in ("builders", "configs", "scripts")),
+        f"{base}src/contracts/row_filter_contract.py",
+        f"{base}src/specs/row_filter_spec.py",
+        f"{base}tests/test_row_filter.py",
+    }
+    assert set(contents(root)) - before == names
+    assert b"priority: 7\n" in contents(root)[definition]
+    test = subprocess.run(
+        [sys.executable, "-m", "unittest", f"{base}tests/test_row_filter.py"], cwd=root, capture_output=True
+    )
+    assert test.returncode == 0, test.stderr
+    assert run_stepwell("align", "RowFilter", *option, cwd=root).exit_code == 0
+    again = run_stepwell("new", "RowFilter", "--code", *option, cwd=root)
+    assert (again.exit_code, "already exists" in again.stderr) == (2, True)
+
+
+def test_code_that_exists_is_not_overwritten(project: Project, run_stepwell: RunStepwell) -> None:
+    root = project({**FILES, "src/scripts/row_filter.py": "mine\n"})
+    before = contents(root)
+    ran = run_stepwell("new", "RowFilter", "--code", cwd=root)
+    assert ran.stderr == "error: src/scripts/row_filter.py already exists; nothing was written\n"
+    assert contents(root) == before

@@ -23,6 +23,7 @@ from stepwell.frontends.cli.options import (
 )
 from stepwell.live.registry import Registry
 from stepwell.resolve.plugins import find_plugins
+from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Severity
 from stepwell.source.errors import ProjectError
 from stepwell.source.escape_control import visible
@@ -34,6 +35,7 @@ _EXAMPLE = """\b
 Examples:
   stepwell new DataCleaning --set sagemaker_step_type=Processing --set description="Drop bad rows."
   stepwell new DeepTraining --like XGBoostTraining --set framework=pytorch
+  stepwell new Scoring --code --workspace alice
   stepwell new Scoring --workspace alice --set environment_tags=gpu,production
 """
 
@@ -55,9 +57,19 @@ Examples:
     help="Set a field (repeatable). Write a list as `a,b` and a nested field as `deprecated.since=1.4`; "
     "an empty value omits the field.",
 )
+@click.option(
+    "--code",
+    is_flag=True,
+    help="Also create its configuration, builder, script, contract and test, which work as they are.",
+)
 @project_options
 def command(
-    step: str, like: str | None, workspace: str | None, fields: tuple[str, ...], common: CommonOptions
+    step: str,
+    like: str | None,
+    workspace: str | None,
+    fields: tuple[str, ...],
+    code: bool,
+    common: CommonOptions,
 ) -> int:
     """Create the definition file of STEP in the conventional folder under the conventional name.
 
@@ -72,6 +84,10 @@ def command(
     example = step_of(registry, view, like) if like is not None else None
     from stepwell.write.scaffold import NotWritten, plan_step
 
+    if code:
+        if example is not None:
+            raise click.UsageError("--code cannot be used with --like")
+        return _write_with_code(registry, view, step, fields, common)
     try:
         new = plan_step(project, view, step, example, fields)
     except NotWritten as error:
@@ -82,6 +98,45 @@ def command(
     if not common.quiet:
         option = f" --workspace {view.workspace}" if view.workspace is not None else ""
         sys.stdout.write(f"next: stepwell explain {step}{option}\n")
+    return 0
+
+
+def _write_with_code(
+    registry: Registry, view: View, step: str, fields: tuple[str, ...], common: CommonOptions
+) -> int:
+    """Check and write a step with its code; nothing is written if a file exists or has an error."""
+    from stepwell.model import schema
+    from stepwell.write.edit.engine import EditRefused, edited
+    from stepwell.write.edit.text import Remove, Set
+    from stepwell.write.scaffold import NotWritten, assigned, plan, plan_code
+    from stepwell.write.transaction import Busy, write_files
+
+    project = registry.project
+    try:
+        path, files = plan_code(project, registry.snapshot, view, step)
+        for pointer, value in map(assigned, fields):
+            change = Remove(pointer) if value is None else Set(pointer, value)
+            files[path] = edited(path, files[path], [change], schema.fields("step"))
+    except (NotWritten, EditRefused) as error:
+        raise click.UsageError(visible(str(error))) from None
+    today = date.today()  # noqa: DTZ011 - the user's local date
+    planned = plan(project, registry.diagnostics, files, today, find_plugins, view.workspace)
+    sys.stdout.writelines(f"{line}\n" for line in tell(planned.diagnostics, project))
+    if not planned.is_sound:
+        sys.stdout.write(f"{visible(step)} was not written\n")
+        return 1
+    try:
+        written = write_files(project.root, files, overwrite=False)
+    except Busy:
+        raise click.UsageError(
+            "another command is writing to this project; try again when it has finished"
+        ) from None
+    except ValueError as error:
+        raise click.UsageError(visible(str(error))) from None
+    sys.stdout.writelines(f"wrote {visible(displayed_path(project.root, name))}\n" for name in written)
+    if not common.quiet:
+        test = next((name for name in written if "/test_" in f"/{name}"), "")
+        sys.stdout.write(f"next: python -m unittest {displayed_path(project.root, test)}\n" if test else "")
     return 0
 
 

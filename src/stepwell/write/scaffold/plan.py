@@ -142,6 +142,7 @@ def values_for(
     return {
         "workspace": workspace,
         "folder": f"{project.settings.workspaces}/{workspace}",
+        "source": "src",
         "folder_in_shell": shlex.quote(f"{project.settings.workspaces}/{workspace}"),
         "new_step": "my_step" if project.settings.naming.step_name == "snake_case" else "MyStep",
         "description": description,

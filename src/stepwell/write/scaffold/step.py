@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, final
 
 from stepwell.model import StepDefinition
@@ -15,21 +15,26 @@ from stepwell.model.graph.serialize import plain_of
 from stepwell.model.layer import Layer
 from stepwell.model.schema import contents, fields
 from stepwell.model.settings import Project
+from stepwell.resolve.snapshot import Snapshot
 from stepwell.resolve.view import View
 from stepwell.run.pipelines.wiring import propose, wired
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.document import thaw
+from stepwell.source.python import index_sources
 from stepwell.source.read import read_text
 from stepwell.source.spelling import suggest
 from stepwell.source.tree import EntryKind
 from stepwell.source.wording import parenthesised
 from stepwell.write.migrate.plan import file_text, in_schema_order
+from stepwell.write.scaffold.plan import values_for
+from stepwell.write.scaffold.template_files import find_templates, render
 
 __all__ = [
     "NewFile",
     "NotWritten",
     "assigned",
     "located",
+    "plan_code",
     "plan_pipeline",
     "plan_step",
     "schema_near",
@@ -92,6 +97,63 @@ def plan_step(
     if isinstance(text, Diagnostic):
         raise NotWritten(f"no file can hold `{name}`: {text.message}")
     return NewFile(path, text)
+
+
+def plan_code(project: Project, snapshot: Snapshot, view: View, name: str) -> tuple[str, dict[str, bytes]]:
+    """Plan a new step with code: definition, configuration, builder, script, contract and test.
+
+    The template `standard` of workspaces provides them; the project may replace it.
+
+    Returns:
+       The path of the definition, and the content of all files by path.
+
+    Raises:
+       NotWritten: the name or a file exists, or the template is broken.
+    """
+    _refuse_taken(view, name)
+    found = find_templates(project)
+    template = found.value["standard"]
+    wanted = {
+        path: file
+        for path, file in template.files.items()
+        if "step.stem" in path or posixpath.basename(path).startswith("__init__.py")
+    }
+    index = None
+    if project.settings.references is not None and project.settings.references.builder_base:
+        index = index_sources(project.root, project.settings.references.source)
+    stem = project.settings.naming.stem(name)
+    folder = "." if view.workspace is None else f"{project.settings.workspaces}/{view.workspace}"
+    source = "src" if view.workspace is not None else (*project.settings.component_folders, "src")[0]
+    values = values_for(project, snapshot, view.workspace or "core", index=index)
+    step = {
+        **values["step"],
+        "name": name,
+        "stem": stem,
+        "constant": stem.upper(),
+        "config_class": f"{name}Config",
+        "builder_step_name": f"{name}StepBuilder",
+    }
+    values = {**values, "folder": folder, "folder_in_shell": folder, "source": source, "step": step}
+
+    def goal(path: str) -> str:
+        if view.workspace is not None:
+            return f"{folder}/{path}"
+        top, _, rest = path.partition("/")
+        return posixpath.join({"local": project.settings.core, "src": source}.get(top, top), rest)
+
+    rendered = render(
+        replace(template, files=wanted), values, lambda noun, path: schema_near(project, goal(path), noun)
+    )
+    if rendered.has_errors or found.has_errors:
+        raise NotWritten((*rendered.diagnostics, *found.diagnostics)[0].message)
+    files = {goal(path): content for path, content in rendered.value.items()}
+    for path in list(files):
+        if os.path.lexists(f"{project.root}/{path}"):
+            if posixpath.basename(path) != "__init__.py":
+                raise NotWritten(f"{path} already exists; nothing was written")
+            del files[path]
+    definition = goal(f"local/steps/{stem}.yaml")
+    return definition, files
 
 
 def _refuse_taken(view: View, name: str) -> None:
