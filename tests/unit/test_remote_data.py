@@ -229,6 +229,10 @@ def test_local_urls_and_targets_need_no_package(project: Project, tmp_path: Path
     root = project({**TOTAL, "data_manifest.yaml": manifest})
     assert total(root, parameters={"table": "unused"}) == 3
     assert json.loads((root / "made/total.json").read_text()) == {"total": 3}
+    (root / "made/total.json").unlink()
+    (root / "data_manifest.yaml").write_text("outputs: {Total: {total: 'made/total.json'}}\n")
+    assert states(run(root, "Only", parameters={"table": "s3://a/b"}, make_up=True)) == {"total": "done"}
+    assert list((root / "made").iterdir()) == []  # nothing synthetic is copied
     publish(str(tmp_path / "rows.csv"), str(tmp_path / "into"), "rows.csv")
     assert (tmp_path / "into/rows.csv").read_text() == ROWS
 

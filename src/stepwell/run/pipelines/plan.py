@@ -125,6 +125,11 @@ class RunPlan:
     parameters: Mapping[str, Any]
     steps: Mapping[str, PlannedStep]
 
+    @property
+    def is_synthetic(self) -> bool:
+        """Return whether an input is synthetic."""
+        return any(feed.made_up for step in self.steps.values() for feed in step.inputs)
+
     def below(self, node: str) -> tuple[str, ...]:
         """Return a node and all nodes downstream, in order."""
         selected = {node}

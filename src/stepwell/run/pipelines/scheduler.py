@@ -86,7 +86,10 @@ def run_plan(
     with record.store.locked(run):
         if resume is not None:
             record.resume(run, engine.name)
-        scheduler = _Scheduler(plan, record, run, options or Options(), wanted, forced, known, tell)
+        publishes = mode == "run" and not plan.is_synthetic
+        scheduler = _Scheduler(
+            plan, record, run, options or Options(), wanted, forced, known, tell, publishes=publishes
+        )
         state = StepState.CANCELLED
         try:
             session = engine.start()
@@ -105,7 +108,11 @@ def run_plan(
 
 @final
 class _Scheduler:
-    """Scheduler of one run."""
+    """Scheduler of one run.
+
+    Args:
+        publishes: whether outputs are copied to their targets.
+    """
 
     def __init__(
         self,
@@ -117,6 +124,8 @@ class _Scheduler:
         forced: frozenset[str],
         known: Mapping[str, StepRecord],
         tell: Tell,
+        *,
+        publishes: bool,
     ) -> None:
         self._plan, self._record, self._run, self._options = plan, record, run, options
         self._chosen, self._forced, self._known, self._tell = chosen, forced, known, tell
@@ -134,6 +143,7 @@ class _Scheduler:
             for needed in step.needs:
                 self._below[needed].append(node)
         self._ready = deque(node for node in plan.steps if not self._open[node])
+        self._publishes = publishes
 
     def run(self, session: Session) -> StepState:
         """Run all selected steps."""
@@ -266,7 +276,7 @@ class _Scheduler:
         names = {port.name: os.path.basename(port.path) for port in step.outputs}
         for artifact in outputs:
             target = step.targets.get(artifact.name)
-            if target:
+            if target and self._publishes:
                 place = place_of(self._record.objects, artifact.digest)
                 try:
                     publish(place, target, names.get(artifact.name, artifact.name))
