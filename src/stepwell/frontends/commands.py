@@ -25,6 +25,7 @@ GROUPS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = MappingProxyType(
             "fmt": ("edit:fmt", "Format definition files."),
             "check": ("check", "Check the project's definitions, overlays and configuration."),
             "align": ("align", "Check that interfaces match scripts, other steps and builders."),
+            "lsp": ("watch:lsp", "Start the language server for an editor."),
             "freeze": ("freeze", "Write the frozen modules that legacy code imports."),
             "watch": ("watch", "Watch the project's files and print changes of the registry."),
         },

@@ -169,7 +169,7 @@ def _write(root: str, planned: Import) -> None:
 
 def _wire(root: str, planned: Import) -> dict[str, tuple[int, int]]:
     """Connect the inputs of written pipelines; return how many are connected and ambiguous, by pipeline."""
-    from stepwell.frontends.cli.pipeline.wire import write_proposals
+    from stepwell.frontends.cli.pipeline.new import write_proposals
     from stepwell.model.graph import Pipeline, link
     from stepwell.run.pipelines.wiring import propose
 

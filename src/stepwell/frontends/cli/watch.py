@@ -1,4 +1,4 @@
-"""``stepwell watch``: print a line for every reload until Ctrl-C."""
+"""``stepwell watch`` and ``lsp``: report changes of the files until interrupted, and serve an editor."""
 
 from __future__ import annotations
 
@@ -33,9 +33,41 @@ from stepwell.live.registry import Registry
 from stepwell.live.store import Event
 from stepwell.model.settings import RESERVED_ID, FreezeTarget, Settings
 from stepwell.source.diagnostic import Diagnostic, Severity, counted_findings
+from stepwell.source.errors import ProjectError
 from stepwell.source.escape_control import visible
 from stepwell.source.excerpt import block
 from stepwell.source.wording import counted
+
+_LSP_EXAMPLE = """\b
+Examples:
+  stepwell lsp                      # as an editor starts it
+  stepwell lsp --log-file lsp.log
+"""
+
+
+@click.command("lsp", epilog=_LSP_EXAMPLE, short_help="Start the language server for an editor.")
+@click.option("--log-file", metavar="FILE", help="Append the messages of the server to this file.")
+def lsp(log_file: str | None) -> int:
+    """Serve an editor with the Language Server Protocol on standard input and output.
+
+    Findings are those of `stepwell check`, also for unsaved text. Needs the extra `lsp`.
+    """
+    try:
+        from stepwell.frontends.lsp.server import serve
+    except ModuleNotFoundError as error:
+        raise click.UsageError(f"`{error.name}` is not installed: pip install 'stepwell[lsp]'") from None
+    if log_file is not None:
+        import logging
+
+        try:
+            logging.basicConfig(filename=log_file, level=logging.INFO)
+        except OSError as error:
+            raise ProjectError(
+                f"{log_file} cannot be written: {(error.strerror or str(error)).lower()}"
+            ) from None
+    serve()
+    return 0
+
 
 _EXAMPLE = """\b
 Examples:

@@ -14,7 +14,7 @@ COMMANDS: Final = MappingProxyType(
         "list": ("list_pipelines", "List the pipelines of a view."),
         "show": ("show", "Show a pipeline and preview a run."),
         "check": ("check", "Check pipelines and the code of their steps."),
-        "wire": ("wire", "Propose or write sources for unconnected inputs."),
+        "wire": ("new:wire", "Propose or write sources for unconnected inputs."),
         "graph": ("show:graph", "Draw a pipeline."),
         "run": ("run", "Run a pipeline locally or on an engine."),
         "test": ("test", "Test a pipeline or one of its scripts with synthetic data."),

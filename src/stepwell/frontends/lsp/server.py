@@ -1,0 +1,454 @@
+"""The language server: converts requests of the protocol to answers of a session."""
+
+from __future__ import annotations
+
+import os
+import re
+import urllib.parse
+from collections.abc import Callable, Iterable
+from datetime import date
+from typing import Any, Final, final
+
+from lsprotocol import types
+from pygls.lsp.server import LanguageServer
+
+from stepwell.frontends.lsp import answers
+from stepwell.frontends.lsp.cursor import line_texts
+from stepwell.frontends.lsp.open_project import OpenProject
+from stepwell.source.diagnostic import Diagnostic, Severity, Span
+from stepwell.source.errors import ProjectError
+from stepwell.source.tree import find_project
+from stepwell.version import __version__
+from stepwell.write.edit.engine import EditRefused
+
+__all__ = ["serve"]
+
+_SEVERITIES: Final = {
+    Severity.ERROR: types.DiagnosticSeverity.Error,
+    Severity.WARNING: types.DiagnosticSeverity.Warning,
+}
+_KINDS: Final = {
+    "field": types.CompletionItemKind.Property,
+    "value": types.CompletionItemKind.EnumMember,
+    "step": types.CompletionItemKind.Reference,
+    "class": types.CompletionItemKind.Class,
+    "parameter": types.CompletionItemKind.Variable,
+    "output": types.CompletionItemKind.Field,
+    "workspace": types.CompletionItemKind.Folder,
+    "pipeline": types.CompletionItemKind.Module,
+}
+_WATCHED: Final = ("**/*.yaml", "**/*.yml", "**/*.toml", "**/*.py")
+_WORD: Final = re.compile(r"[\w./@${}:-]*$")
+
+
+def serve() -> None:
+    """Serve one client on standard input and output until it exits."""
+    create_server().start_io()
+
+
+def create_server() -> LanguageServer:
+    """Return a server whose features are registered."""
+    server = LanguageServer("stepwell", __version__)
+    _Features(server).register()
+    return server
+
+
+@final
+class _Features:
+    """Features of one server, with a session for each project."""
+
+    def __init__(self, server: LanguageServer) -> None:
+        self._server = server
+        self._sessions: dict[str, OpenProject] = {}
+        self._published: dict[str, tuple[Diagnostic, ...]] = {}
+
+    def register(self) -> None:
+        """Register all features."""
+        features: dict[str, tuple[Callable[..., Any], Any]] = {
+            types.INITIALIZED: (self._initialized, None),
+            types.TEXT_DOCUMENT_DID_OPEN: (self._changed, None),
+            types.TEXT_DOCUMENT_DID_CHANGE: (self._changed, None),
+            types.TEXT_DOCUMENT_DID_SAVE: (self._changed, None),
+            types.TEXT_DOCUMENT_DID_CLOSE: (self._closed, None),
+            types.WORKSPACE_DID_CHANGE_WATCHED_FILES: (self._watched, None),
+            types.TEXT_DOCUMENT_COMPLETION: (
+                self._completion,
+                types.CompletionOptions(trigger_characters=[":", " ", "{", ".", '"', "-"]),
+            ),
+            types.TEXT_DOCUMENT_HOVER: (self._hover, None),
+            types.TEXT_DOCUMENT_DEFINITION: (self._definition, None),
+            types.TEXT_DOCUMENT_REFERENCES: (self._references, None),
+            types.TEXT_DOCUMENT_PREPARE_RENAME: (self._prepare_rename, None),
+            types.TEXT_DOCUMENT_RENAME: (self._rename, types.RenameOptions(prepare_provider=True)),
+            types.TEXT_DOCUMENT_CODE_ACTION: (
+                self._code_actions,
+                types.CodeActionOptions([types.CodeActionKind.QuickFix]),
+            ),
+            types.TEXT_DOCUMENT_CODE_LENS: (self._code_lens, None),
+            types.TEXT_DOCUMENT_INLAY_HINT: (self._inlay_hints, None),
+            types.TEXT_DOCUMENT_DOCUMENT_SYMBOL: (self._document_symbols, None),
+            types.WORKSPACE_SYMBOL: (self._workspace_symbols, None),
+            types.TEXT_DOCUMENT_FORMATTING: (self._format, None),
+            types.TEXT_DOCUMENT_SEMANTIC_TOKENS_FULL: (
+                self._semantic_tokens,
+                types.SemanticTokensLegend(["parameter"], []),
+            ),
+        }
+        for name, (handler, options) in features.items():
+            self._server.feature(name, options)(_plain(handler))
+
+    # --- files
+
+    def _session(self, uri: str) -> tuple[OpenProject, str] | None:
+        """Return the session of a file and its path in the project, or ``None`` outside of projects."""
+        file = _path_of(uri)
+        if file is None:
+            return None
+        try:
+            root = os.path.realpath(find_project(os.path.dirname(file)))
+            if root not in self._sessions:
+                self._sessions[root] = OpenProject(root, date.today())  # noqa: DTZ011 - the user's local date
+        except ProjectError:
+            return None
+        folder = os.path.realpath(os.path.dirname(file))
+        inside = os.path.relpath(os.path.join(folder, os.path.basename(file)), root).replace(os.sep, "/")
+        return None if inside.startswith("../") else (self._sessions[root], inside)
+
+    def _text(self, uri: str) -> str:
+        return self._server.workspace.get_text_document(uri).source
+
+    def _initialized(self, _: types.InitializedParams) -> None:
+        watchers = [types.FileSystemWatcher(pattern) for pattern in _WATCHED]
+        options = types.DidChangeWatchedFilesRegistrationOptions(watchers)
+        workspace = self._server.client_capabilities.workspace
+        watched = workspace and workspace.did_change_watched_files
+        if watched and watched.dynamic_registration:
+            registration = types.Registration("files", types.WORKSPACE_DID_CHANGE_WATCHED_FILES, options)
+            self._server.client_register_capability(types.RegistrationParams([registration]))
+
+    def _changed(self, params: Any) -> None:
+        uri = params.text_document.uri
+        found = self._session(uri)
+        if found is not None:
+            session, path = found
+            session.edit(path, self._text(uri))
+            self._publish(session)
+
+    def _closed(self, params: types.DidCloseTextDocumentParams) -> None:
+        found = self._session(params.text_document.uri)
+        if found is not None:
+            session, path = found
+            session.edit(path, None)
+            self._publish(session)
+
+    def _watched(self, params: types.DidChangeWatchedFilesParams) -> None:
+        changed: dict[str, tuple[OpenProject, list[str]]] = {}
+        for change in params.changes:
+            found = self._session(change.uri)
+            if found is not None:
+                session, path = found
+                changed.setdefault(session.root, (session, []))[1].append(path)
+        for session, paths in changed.values():
+            session.refresh(paths)
+            self._publish(session)
+
+    def _publish(self, session: OpenProject) -> None:
+        """Send the findings of files whose findings changed."""
+        found = session.findings()
+        for path in {*found, *(path for path in self._paths_of(session) if path not in found)}:
+            uri = _uri_of(session, path)
+            now = found.get(path, ())
+            if self._published.get(uri, ()) != now:
+                self._published[uri] = now
+                lines = self._lines(session, path)
+                items = [self._diagnostic(session, finding, lines) for finding in now]
+                self._server.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, items))
+
+    def _paths_of(self, session: OpenProject) -> Iterable[str]:
+        start = _uri_of(session, "")
+        return [
+            urllib.parse.unquote(uri[len(start) :])
+            for uri, found in self._published.items()
+            if found and uri.startswith(start)
+        ]
+
+    def _diagnostic(self, session: OpenProject, finding: Diagnostic, lines: list[str]) -> types.Diagnostic:
+        span = finding.span or Span("")
+        related = [
+            types.DiagnosticRelatedInformation(self._location(session, item.span), item.message)
+            for item in finding.related
+        ]
+        message = finding.message if finding.help is None else f"{finding.message}\nhelp: {finding.help}"
+        return types.Diagnostic(
+            self._range(span, lines),
+            message,
+            severity=_SEVERITIES.get(finding.severity, types.DiagnosticSeverity.Information),
+            code=finding.id,
+            source="stepwell",
+            related_information=related or None,
+        )
+
+    # --- positions
+
+    def _lines(self, session: OpenProject, path: str) -> list[str]:
+        content = session.state.project.tree.read(path)
+        return (
+            line_texts(content.decode("utf-8", "replace").removeprefix("\ufeff"))
+            if isinstance(content, bytes)
+            else []
+        )
+
+    def _units(self, text: str) -> int:
+        units: int = self._server.workspace.position_codec.client_num_units(text)
+        return units
+
+    def _position(self, line: int, column: int, lines: list[str]) -> types.Position:
+        """Convert a line and column from 1 to the units of the client."""
+        text = lines[line - 1] if line <= len(lines) else ""
+        return types.Position(line - 1, self._units(text[: column - 1]))
+
+    def _range(self, span: Span, lines: list[str]) -> types.Range:
+        return types.Range(
+            self._position(span.line, span.column, lines),
+            self._position(span.end_line, span.end_column, lines),
+        )
+
+    def _location(self, session: OpenProject, span: Span) -> types.Location:
+        return types.Location(_uri_of(session, span.path), self._range(span, self._lines(session, span.path)))
+
+    def _column(self, text: str, position: types.Position) -> int:
+        """Convert the column of the client to characters."""
+        lines = line_texts(text)
+        line = lines[position.line] if position.line < len(lines) else ""
+        column = units = 0
+        for column, char in enumerate(line):
+            if units >= position.character:
+                return column
+            units += self._units(char)
+        return len(line)
+
+    def _at(self, params: Any) -> tuple[OpenProject, str, str, int, int] | None:
+        uri = params.text_document.uri
+        found = self._session(uri)
+        if found is None:
+            return None
+        text = self._text(uri)
+        return (*found, text, params.position.line, self._column(text, params.position))
+
+    # --- answers
+
+    def _completion(self, params: types.CompletionParams) -> types.CompletionList:
+        at = self._at(params)
+        if at is None:
+            return types.CompletionList(is_incomplete=False, items=[])
+        _, _, text, line, column = at
+        before = line_texts(text)[line][:column] if line < len(line_texts(text)) else ""
+        typed = _WORD.search(before)
+        start = types.Position(line, self._units(before[: typed.start()] if typed else before))
+        items = []
+        for number, item in enumerate(answers.complete(*at)):
+            inserted = item.insert or item.label
+            items.append(
+                types.CompletionItem(
+                    item.label,
+                    kind=_KINDS[item.kind],
+                    detail=item.detail or None,
+                    documentation=item.documentation or None,
+                    sort_text=f"{number:05}",
+                    text_edit=types.TextEdit(types.Range(start, params.position), inserted),
+                )
+            )
+        return types.CompletionList(is_incomplete=False, items=items)
+
+    def _hover(self, params: types.HoverParams) -> types.Hover | None:
+        at = self._at(params)
+        found = None if at is None else answers.hover_at(*at)
+        if at is None or found is None:
+            return None
+        content = types.MarkupContent(types.MarkupKind.Markdown, found.markdown)
+        return types.Hover(content, self._range(found.span, line_texts(at[2])))
+
+    def _definition(self, params: types.DefinitionParams) -> list[types.Location]:
+        at = self._at(params)
+        spans = () if at is None else answers.definition_at(*at)
+        return [] if at is None else [self._location(at[0], span) for span in spans]
+
+    def _references(self, params: types.ReferenceParams) -> list[types.Location]:
+        at = self._at(params)
+        spans = () if at is None else answers.references_at(*at)
+        return [] if at is None else [self._location(at[0], span) for span in spans]
+
+    def _prepare_rename(self, params: types.PrepareRenameParams) -> types.Range | None:
+        at = self._at(params)
+        named = None if at is None else answers.step_at(*at)
+        return None if at is None or named is None else self._range(named[1], line_texts(at[2]))
+
+    def _rename(self, params: types.RenameParams) -> types.WorkspaceEdit | None:
+        at = self._at(params)
+        named = None if at is None else answers.step_at(*at)
+        if at is None or named is None:
+            return None
+        session = at[0]
+        try:
+            files = answers.renamed(session, named[0], params.new_name)
+        except EditRefused as error:
+            self._server.window_show_message(types.ShowMessageParams(types.MessageType.Error, error.message))
+            return None
+        return types.WorkspaceEdit(document_changes=list(self._file_changes(session, files)))
+
+    def _file_changes(self, session: OpenProject, files: Any) -> Iterable[Any]:
+        """Yield edits, and the creation and deletion of files that move."""
+        for path, content in files.items():
+            uri = _uri_of(session, path)
+            before = self._lines(session, path)
+            if content is None:
+                yield types.DeleteFile(uri)
+                continue
+            if not before:
+                yield types.CreateFile(uri)
+            whole = types.Range(types.Position(0, 0), self._position(len(before) or 1, 1 << 30, before))
+            text = content.decode("utf-8").removeprefix("\ufeff")
+            document = types.OptionalVersionedTextDocumentIdentifier(uri)
+            yield types.TextDocumentEdit(document, [types.TextEdit(whole, text)])
+
+    def _code_actions(self, params: types.CodeActionParams) -> list[types.CodeAction]:
+        uri = params.text_document.uri
+        found = self._session(uri)
+        if found is None:
+            return []
+        session, path = found
+        lines = line_texts(self._text(uri))
+        here = [
+            finding
+            for finding in session.findings().get(path, ())
+            if finding.span is not None
+            and finding.span.line - 1 <= params.range.end.line
+            and finding.span.end_line - 1 >= params.range.start.line
+        ]
+        actions = []
+        for finding in answers.fixed(session, here):
+            fix = finding.fix
+            if fix is None:
+                continue
+            edits = [types.TextEdit(self._range(edit.span, lines), edit.text) for edit in fix.edits]
+            actions.append(
+                types.CodeAction(
+                    fix.message,
+                    kind=types.CodeActionKind.QuickFix,
+                    diagnostics=[self._diagnostic(session, finding, lines)],
+                    is_preferred=fix.is_safe,
+                    edit=types.WorkspaceEdit({uri: edits}),
+                )
+            )
+        for finding in here:
+            edit = answers.ignored(session, path, finding)
+            if edit is not None:
+                place = self._position(edit.span.line, edit.span.column, lines)
+                here_only = types.Range(place, place)
+                actions.append(
+                    types.CodeAction(
+                        f"ignore `{finding.id}` here",
+                        kind=types.CodeActionKind.QuickFix,
+                        diagnostics=[self._diagnostic(session, finding, lines)],
+                        edit=types.WorkspaceEdit({uri: [types.TextEdit(here_only, edit.text)]}),
+                    )
+                )
+        return actions
+
+    def _code_lens(self, params: types.CodeLensParams) -> list[types.CodeLens]:
+        found = self._session(params.text_document.uri)
+        if found is None:
+            return []
+        session, path = found
+        title = answers.lens_of(session, path)
+        if title is None:
+            return []
+        text, span = title
+        place = self._range(span, self._lines(session, path))
+        return [types.CodeLens(place, types.Command(text, ""))]
+
+    def _inlay_hints(self, params: types.InlayHintParams) -> list[types.InlayHint]:
+        found = self._session(params.text_document.uri)
+        if found is None:
+            return []
+        session, path = found
+        lines = self._lines(session, path)
+        return [
+            types.InlayHint(
+                self._position(span.end_line, span.end_column, lines), f" {text}", padding_left=True
+            )
+            for text, span in answers.conventions_of(session, path)
+        ]
+
+    def _document_symbols(self, params: types.DocumentSymbolParams) -> list[types.DocumentSymbol]:
+        found = self._session(params.text_document.uri)
+        if found is None:
+            return []
+        session, path = found
+        lines = self._lines(session, path)
+
+        def shown(symbol: answers.Symbol, kind: types.SymbolKind) -> types.DocumentSymbol:
+            return types.DocumentSymbol(
+                symbol.name,
+                kind,
+                self._range(symbol.span, lines),
+                self._range(symbol.name_span, lines),
+                detail=symbol.detail or None,
+                children=[shown(child, types.SymbolKind.Field) for child in symbol.children] or None,
+            )
+
+        return [shown(symbol, types.SymbolKind.Class) for symbol in answers.symbols_in(session, path)]
+
+    def _workspace_symbols(self, params: types.WorkspaceSymbolParams) -> list[types.SymbolInformation]:
+        return [
+            types.SymbolInformation(
+                self._location(session, span), name, types.SymbolKind.Class, container_name=noun
+            )
+            for session in self._sessions.values()
+            for name, noun, span in answers.named(session, params.query)
+        ]
+
+    def _format(self, params: types.DocumentFormattingParams) -> list[types.TextEdit]:
+        found = self._session(params.text_document.uri)
+        if found is None:
+            return []
+        text = self._text(params.text_document.uri)
+        result = answers.formatted_text(*found, text)
+        if result is None or result == text:
+            return []
+        lines = line_texts(text)
+        end = self._position(len(lines), 1 << 30, lines)
+        return [types.TextEdit(types.Range(types.Position(0, 0), end), result)]
+
+    def _semantic_tokens(self, params: types.SemanticTokensParams) -> types.SemanticTokens:
+        found = self._session(params.text_document.uri)
+        if found is None:
+            return types.SemanticTokens([])
+        text = self._text(params.text_document.uri)
+        data: list[int] = []
+        last_line = last_start = 0
+        for start, end in answers.parameters_in(*found, text):
+            before = line_texts(text[:start])
+            line, column = len(before) - 1, self._units(before[-1])
+            moved = column - (last_start if line == last_line else 0)
+            data += (line - last_line, moved, self._units(text[start:end]), 0, 0)
+            last_line, last_start = line, column
+        return types.SemanticTokens(data)
+
+
+def _plain(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function for a method, because the server sets attributes on its handlers."""
+
+    def handler(params: Any) -> Any:
+        return method(params)
+
+    return handler
+
+
+def _path_of(uri: str) -> str | None:
+    parts = urllib.parse.urlsplit(uri)
+    return urllib.parse.unquote(parts.path) if parts.scheme == "file" else None
+
+
+def _uri_of(session: OpenProject, path: str) -> str:
+    return "file://" + urllib.parse.quote(f"{session.root}/{path}")
