@@ -306,7 +306,8 @@ def test_nothing_is_decoded_before_it_is_authenticated(stored: Path, monkeypatch
     content = cache.read_bytes()
     sealed = open_sealed(str(cache), KEY)
     assert sealed is not None
-    assert sealed.is_intact
+    assert sealed.body is not None
+    expected = content_of(load_cached(str(stored), TODAY, OPTIONS))
     decoded: list[bytes] = []
     loads = marshal.loads
     monkeypatch.setattr(marshal, "loads", lambda data: decoded.append(data) or loads(data))
@@ -324,14 +325,13 @@ def test_nothing_is_decoded_before_it_is_authenticated(stored: Path, monkeypatch
         cache.write_bytes(chance.randbytes(chance.randrange(2000)))
         assert open_sealed(str(cache), KEY) is None
     assert not decoded
-    for _ in range(300):
+    for _ in range(100):
         at = chance.randrange(head, len(content))
         cache.write_bytes(content[:at] + bytes([content[at] ^ chance.randrange(1, 256)]) + content[at + 1 :])
         damaged = open_sealed(str(cache), KEY)
         assert damaged is not None
-        assert not damaged.is_intact
+        assert damaged.body is None
         decoded.clear()
-        assert load_cached(str(stored), TODAY, OPTIONS).summary is None
+        assert content_of(load_cached(str(stored), TODAY, OPTIONS)) == expected
         assert len(decoded) == 1  # the head, which is authentic
-        assert load_cached(str(stored), TODAY, OPTIONS).summary is not None  # it was stored again
     assert open_sealed(str(cache), b"o" * 32) is None

@@ -15,7 +15,8 @@ from datetime import date
 from typing import Protocol, final
 
 from stepwell.model.settings import CONFIG_NAME, CONFIG_NAMES, Project, open_project
-from stepwell.resolve.load import FindPlugins, LoadResult, collector_paused, load
+from stepwell.resolve import collector_paused
+from stepwell.resolve.load import FindPlugins, LoadResult, load
 from stepwell.resolve.runtime_layer import Registered, with_one_more, with_registered
 from stepwell.resolve.snapshot import Changes, Snapshot, changes_between
 from stepwell.resolve.view import Code

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import gc
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple, final
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from stepwell.resolve.snapshot import Snapshot
     from stepwell.source.diagnostic import Diagnostic
 
-__all__ = ["LoadResult", "Summary"]
+__all__ = ["LoadResult", "Summary", "collector_paused"]
 
 _NONE: Final[Mapping[str, Callable[[], object]]] = MappingProxyType({})
 
@@ -92,3 +94,15 @@ class LoadResult(Immutable):
     def replaced(self, **parts: object) -> LoadResult:
         """Return a result with other parts."""
         return LoadResult(self.__dict__["_work_out"], **{**self.__dict__, **parts})
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Pause the garbage collector while loading acyclic, long-lived records."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

@@ -13,6 +13,7 @@ from stepwell.check.rule import ViewScope
 from stepwell.model import KINDS, Definition, StepDefinition
 from stepwell.model.layer import Layer, Listed
 from stepwell.model.settings import Project, Settings
+from stepwell.resolve import collector_paused
 from stepwell.resolve.layers import LayerTables, Overlay, add_to_index, deprecated, words_of
 from stepwell.resolve.layout import Layout, lay_out, list_core, list_workspace
 from stepwell.resolve.load import (
@@ -21,7 +22,6 @@ from stepwell.resolve.load import (
     ReadCache,
     assemble,
     check_all,
-    collector_paused,
     lay_core,
     lay_overlay,
 )

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from types import MappingProxyType
@@ -19,7 +18,7 @@ from stepwell.check.rule import FreezeScope, Ignore, SettingsScope
 from stepwell.model import KINDS, Workspace
 from stepwell.model.layer import Listed
 from stepwell.model.settings import RESERVED_ID, Project
-from stepwell.resolve import LoadResult
+from stepwell.resolve import LoadResult, collector_paused
 from stepwell.resolve.layers import LayerTables, Overlay, broken_place, lay_under, layer_core, layer_workspace
 from stepwell.resolve.layout import Layout, lay_out
 from stepwell.resolve.pipelines import NOTHING_CHECKED, CheckedPipelines, check_pipelines
@@ -37,7 +36,6 @@ __all__ = [
     "ReadCache",
     "assemble",
     "check_all",
-    "collector_paused",
     "lay_core",
     "lay_overlay",
     "load",
@@ -90,18 +88,6 @@ def load(
         loaded = assemble(project, today, layout, checked, core, overlays, guests, None)
         _call_all_objects_old()
         return loaded
-
-
-@contextmanager
-def collector_paused() -> Iterator[None]:
-    """Pause the garbage collector while loading acyclic, long-lived records."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _call_all_objects_old() -> None:

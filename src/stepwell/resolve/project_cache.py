@@ -15,7 +15,7 @@ from functools import cache, cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
 
-from stepwell.resolve import LoadResult, Summary
+from stepwell.resolve import LoadResult, Summary, collector_paused
 from stepwell.source.extensions import declaring_files, finds_more
 from stepwell.source.observations import (
     Differences,
@@ -93,7 +93,13 @@ def load_cached(
     Raises:
         ProjectError: the folder contains no project.
     """
-    root = os.path.realpath(folder)
+    with collector_paused():
+        return _load_cached(folder, os.path.realpath(folder), today, options, progress)
+
+
+def _load_cached(
+    folder: str, root: str, today: date, options: CacheOptions, progress: Progress | None
+) -> LoadResult:
     place, key = options.folder_of(root), options.key
     stored = _stored(os.path.join(place, _NAME), key) if place and key is not None else None
     differences = None
@@ -132,6 +138,14 @@ def load_cached(
         draft.discard()
 
 
+def _load_plainly(root: str, today: date) -> LoadResult:
+    from stepwell.model.settings import open_project
+    from stepwell.resolve.load import load
+    from stepwell.resolve.plugins import find_plugins
+
+    return load(open_project(root), today, plugins=find_plugins)
+
+
 def installed_plugins() -> tuple[Plugin, ...]:
     """Return the plugins of this environment; their readers are imported on first use."""
     from stepwell.resolve.plugins import find_plugins
@@ -146,11 +160,8 @@ def _unknown(_: Listed) -> CheckedFile | None:
 def _store(
     loaded: LoadResult, recorder: Recorder, environment: _Environment, draft: SealedDraft, key: bytes
 ) -> None:
-    from stepwell.resolve.load import collector_paused
-
-    with collector_paused():
-        observations = recorder.observations(draft.began)
-        draft.commit(key, *_encoded(loaded, observations, recorder.contents, environment))
+    observations = recorder.observations(draft.began)
+    draft.commit(key, *_encoded(loaded, observations, recorder.contents, environment))
 
 
 _Environment = tuple[
@@ -224,8 +235,8 @@ class _Stored:
         self._sealed = sealed
 
     def holds_on(self, today: date) -> bool:
-        """Return whether the result is complete, and that of a date."""
-        return self._day in (0, today.toordinal()) and self._sealed.is_intact
+        """Return whether the result is that of a date."""
+        return self._day in (0, today.toordinal())
 
     def renew(self, root: str, folder: str, key: bytes, *, verify: bool) -> None:
         """Store today's signatures of files that were compared by content."""
@@ -234,9 +245,9 @@ class _Stored:
             return
         differences = self.observations.compare(root, by_content=verify)
         renewed = self.observations.renewed(differences, draft.began)
-        if differences.is_empty and renewed != self.observations:
-            head = self._sealed.head
-            draft.commit(key, (*head[:2], tuple(renewed), *head[3:]), self._sealed.body)
+        head, body = self._sealed.head, self._sealed.body
+        if differences.is_empty and renewed != self.observations and body is not None:
+            draft.commit(key, (*head[:2], tuple(renewed), *head[3:]), body)
         draft.discard()
 
     def result(self, root: str, today: date) -> LoadResult:
@@ -247,14 +258,19 @@ class _Stored:
 
         @cache
         def full() -> LoadResult:
-            return self._body.load(root, today)
+            return _load_plainly(root, today) if self._body is None else self._body.load(root, today)
 
         def part_of_full(name: str) -> Callable[[], object]:
             return lambda: getattr(full(), name)
 
+        def project() -> Project:
+            return full().project if self._body is None else self._body.project(Folder(root))
+
+        def snapshot() -> Snapshot:
+            return full().snapshot if self._body is None else self._body.snapshot(by_view)
+
         parts = {name: part_of_full(name) for name in _PARTS_OF_RELOADS}
-        parts["project"] = lambda: self._body.project(Folder(root))
-        parts["snapshot"] = lambda: self._body.snapshot(by_view)
+        parts |= {"project": project, "snapshot": snapshot}
         files, steps, *settings = self._figures
         summary = Summary(root, files, MappingProxyType(dict(steps)), MappingProxyType(by_view), *settings)
         return LoadResult(parts, today=today, diagnostics=found[:count], summary=summary)
@@ -266,16 +282,18 @@ class _Stored:
             recorder: receives what was observed of them.
         """
         body, signatures = self._body, self.observations.signatures
-        same_day = self._day in (0, today.toordinal())
+        same_day = self.holds_on(today)
+        if body is None:
+            return _unknown
 
         def known(listed: Listed) -> CheckedFile | None:
             at = body.places.get(listed.path)
-            if at is None or body.files[at].source in differences.files:
+            if at is None:
                 return None
-            file = body.checked(at)
+            source = body.files[at][0]
+            file = None if source in differences.files else body.checked(at)
             if file is None or file.listed != listed or not (same_day or not _is_dated(file)):
                 return None
-            source = body.files[at].source
             recorder.keep(
                 listed.path, body.contents[source], differences.renewed.get(source, signatures[source])
             )
@@ -285,36 +303,23 @@ class _Stored:
 
     def has_settings_of(self, project: Project) -> bool:
         """Return whether a project has the settings of the load."""
-        if not self._sealed.is_intact or project.diagnostics:
+        if self._body is None or project.diagnostics:
             return False
         then, now = self._body.project(Folder(project.root)), project
         return (then.prefix, then.config and then.config.text) == (now.prefix, now.config and now.config.text)
 
     @cached_property
-    def _body(self) -> _Body:
-        return _Body(self.observations.files, *marshal.loads(self._sealed.body))  # noqa: S302 - authenticated
+    def _body(self) -> _Body | None:
+        body = self._sealed.body
+        return None if body is None else _Body(self.observations.files, *marshal.loads(body))  # noqa: S302
 
 
 _PARTS_OF_RELOADS: Final = ("layout", "checked", "core", "overlays", "guests", "pipelines", "own")
 
 
-@final
-class _StoredFile(NamedTuple):
-    """One definition file.
-
-    Args:
-        source: index of its path and content.
-        name: the name that it defines; empty if it must be checked again.
-        data: its data; ``None`` for a flat file, which is read again from its content.
-    """
-
-    source: int
-    layer: str
-    workspace: str | None
-    kind: str
-    name: str
-    data: Any
-
+_StoredFile = tuple[int, str, str | None, str, str, Any]
+"""A definition file: the index of its path and content, its layer, workspace, kind, name (empty if it must be
+checked again) and plain data."""
 
 _Ref = int | tuple[int, ...]
 """A definition: the index of its file, or those of its files, topmost first."""
@@ -329,7 +334,7 @@ class _Body:
         paths: list[str],
         contents: list[bytes],
         config: tuple[int, Any, tuple[str, ...]],
-        files: list[Any],
+        files: list[_StoredFile],
         layout: tuple[Any, ...],
         workspaces: list[tuple[str, int, Any]],
         views: list[tuple[str | None, dict[str, tuple[dict[str, _Ref], tuple[str, ...]]]]],
@@ -340,7 +345,7 @@ class _Body:
         for name, facts in schemas:
             know_facts(name, Facts(*facts))
         self.contents = contents
-        self.files = [_StoredFile(*file) for file in files]
+        self.files = files
         self._paths = paths
         self._config = config
         self._layout = layout
@@ -351,7 +356,7 @@ class _Body:
     @cached_property
     def places(self) -> Mapping[str, int]:
         """Index of each file by path."""
-        return {self._paths[file.source]: at for at, file in enumerate(self.files)}
+        return {self._paths[file[0]]: at for at, file in enumerate(self.files)}
 
     def project(self, tree: Tree) -> Project:
         from stepwell.model.settings import Project, Settings, valid_project
@@ -366,8 +371,8 @@ class _Body:
         """Return the result of checking a file; ``None`` if it must be checked again."""
         from stepwell.check.file import CheckedFile
 
-        file = self.files[at]
-        return CheckedFile(self._listed(at), file.name, None, self.authored(at)) if file.name else None
+        name = self.files[at][4]
+        return CheckedFile(self._listed(at), name, None, self.authored(at)) if name else None
 
     def authored(self, at: int) -> AuthoredDefinition:
         """Return the definition in a file, always the same object."""
@@ -450,13 +455,13 @@ class _Body:
     def _listed(self, at: int) -> Listed:
         from stepwell.model.layer import Layer, Listed
 
-        file = self.files[at]
-        return Listed(self._paths[file.source], Layer(file.layer), file.workspace, file.kind)
+        source, layer, workspace, kind, _, _ = self.files[at]
+        return Listed(self._paths[source], Layer(layer), workspace, kind)
 
     def _document(self, at: int, data: Any) -> Document:
         from stepwell.source.read import document_of
 
-        return document_of(self._paths[at], self.contents[at], data)
+        return document_of(self._paths[at], self.contents[at], *data)
 
     def _workspaces_by_id(self) -> Iterator[tuple[str, Workspace]]:
         from stepwell.model.definition import Workspace
@@ -512,13 +517,13 @@ def _encoded(
     checked, layout, snapshot = loaded.checked, loaded.layout, loaded.snapshot
 
     def data_of(document: Document) -> Any:
-        return None if document.flat else thaw(document.data)
+        return document.flat, dict(document.data) if document.flat else thaw(document.data)
 
     def written(authored: AuthoredDefinition) -> Any:
-        data = data_of(authored.source.document)
-        return {**data, BASED_ON: thaw(authored.based_on)} if authored.based_on else data
+        flat, data = data_of(authored.source.document)
+        return flat, {**data, BASED_ON: thaw(authored.based_on)} if authored.based_on else data
 
-    files: list[tuple[Any, ...]] = []
+    files: list[_StoredFile] = []
     places: dict[str, int] = {}
     day = 0
     for group in (layout.core, *layout.workspaces.values()):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple, final
 
 from stepwell.source.seal import digest_of
@@ -84,17 +85,8 @@ class Observations(NamedTuple):
         """
         changed: list[int] = []
         renewed: dict[int, Signature] = {}
-        start, stat = f"{root}/", os.stat
-        for at, (path, known) in enumerate(zip(self.files, self.signatures, strict=True)):
-            try:
-                status = stat(start + path)
-            except OSError:
-                changed.append(at)
-                continue
-            now = (status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns)
-            if known == now and not by_content:
-                continue
-            content = _content(root, path)
+        for at in range(len(self.files)) if by_content else self._suspects(root):
+            content = _content(root, self.files[at])
             if content is not None and digest_of(content[0]) == self.digests[at]:
                 renewed[at] = content[1]
             else:
@@ -103,11 +95,36 @@ class Observations(NamedTuple):
         same = all(_follows(tree, *link) for link in self.links)
         folders: dict[int, Signature] = {}
         for at, (path, known, entries) in enumerate(self.folders):
-            signature = _signature_or_unknown(start + path)
+            signature = _signature_or_unknown(f"{root}/{path}")
             if known != signature or by_content:
                 folders[at] = signature
                 same = same and _entries_at(tree, path) == entries
         return Differences(same, frozenset(changed), renewed, folders)
+
+    def _suspects(self, root: str) -> list[int]:
+        """Return the indexes of the files whose signature differs."""
+        is_relative = os.stat in os.supports_dir_fd  # a third faster
+        start = "" if is_relative else f"{root}/"
+        suspects: list[int] = []
+        try:
+            folder = os.open(root, os.O_RDONLY) if is_relative else None
+        except OSError:
+            return [*range(len(self.files))]
+        stat = partial(os.stat, dir_fd=folder)
+        try:
+            for at, (path, known) in enumerate(zip(self.files, self.signatures, strict=True)):
+                try:
+                    status = stat(start + path)
+                except OSError:  # noqa: PERF203 - a call of a function would cost more
+                    suspects.append(at)
+                else:
+                    now = (status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns)
+                    if known != now:
+                        suspects.append(at)
+        finally:
+            if folder is not None:
+                os.close(folder)
+        return suspects
 
     def renewed(self, differences: Differences, began: int) -> Observations:
         """Return the observations with today's signatures."""

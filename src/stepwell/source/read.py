@@ -120,15 +120,15 @@ def parse(path: str, content: bytes) -> tuple[Document | None, tuple[Diagnostic,
     return document, tuple(_diagnostic(path, text, fault) for fault in faults)
 
 
-def document_of(path: str, content: bytes, data: Mapping[str, Any] | None) -> Document:
-    """Return the document of a file that was read without faults.
+def document_of(path: str, content: bytes, flat: bool, data: Mapping[str, Any]) -> Document:
+    """Return the document of a file that was read before without faults.
 
     Args:
-        data: its plain data; ``None`` for a flat file, which is read again.
+        flat: whether it was read by the reader of flat files.
+        data: its plain data.
     """
-    if data is None:
-        text = content.decode("utf-8")
-        return Document(path, text, FrozenMapping(yaml_flat.load(text) or {}), _locate_yaml, True)
+    if flat:
+        return Document(path, content.decode("utf-8"), FrozenMapping(data), _locate_yaml, True)
     text = content.decode("utf-8").removeprefix("\ufeff")
     return Document(path, text, freeze_mapping(data), _LOCATE[SUFFIXES[path[path.rfind(".") :]]])
 

@@ -69,48 +69,50 @@ def _read_key(path: str) -> bytes | None:
 
 @final
 class Sealed:
-    """An authenticated file.
+    """An authenticated file, whose body is read on first use.
 
     Args:
         head: plain data.
-        body: encoded plain data, not to be decoded unless it ``is_intact``.
     """
 
-    __slots__ = ("_digest", "_is_intact", "body", "head")
+    __slots__ = ("_body", "_digest", "_path", "head")
 
-    def __init__(self, head: Any, digest: bytes, body: bytes) -> None:
+    def __init__(self, head: Any, digest: bytes, path: str) -> None:
         self.head = head
-        self.body = body
         self._digest = digest
-        self._is_intact: bool | None = None
+        self._path = path
+        self._body: bytes | None = None
 
     @property
-    def is_intact(self) -> bool:
-        """Whether the body is as it was written."""
-        if self._is_intact is None:
-            self._is_intact = digest_of(self.body) == self._digest
-        return self._is_intact
+    def body(self) -> bytes | None:
+        """Encoded plain data; ``None`` if it is not, or no longer, what was written with the head."""
+        if self._body is None:
+            with suppress(OSError, ValueError), open(os.open(self._path, _READ), "rb") as file:
+                end = int.from_bytes(file.read(_HEAD)[-8:], "little")
+                file.seek(min(_HEAD + end, _MAX_BYTES))
+                body = file.read()
+                self._body = body if digest_of(body) == self._digest else None
+        return self._body
 
 
 def open_sealed(path: str, key: bytes) -> Sealed | None:
     """Return a file that was written with the key; ``None`` without one."""
     try:
-        with open(os.open(path, _READ), "rb") as file:
+        with open(os.open(path, _READ), "rb", buffering=0) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode) or not _HEAD <= status.st_size <= _MAX_BYTES:
                 return None
-            content = file.read(status.st_size)
+            start = file.read(_HEAD)
+            size = int.from_bytes(start[-8:], "little")
+            if not start.startswith(_MAGIC) or size > status.st_size - _HEAD:
+                return None
+            sealed = file.read(size)
     except (OSError, ValueError):
         return None
-    start = content[:_HEAD]
-    end = _HEAD + int.from_bytes(start[-8:], "little")
-    if not start.startswith(_MAGIC) or end > len(content):
-        return None
-    sealed = content[_HEAD:end]
     if not _equal(_mac(key, sealed), start[len(_MAGIC) : -8]):
         return None
     digest, head = marshal.loads(sealed)  # noqa: S302 - authenticated
-    return Sealed(head, digest, content[end:])
+    return Sealed(head, digest, path)
 
 
 def _mac(key: bytes, content: bytes) -> bytes:
