@@ -187,6 +187,7 @@ def open(  # noqa: A001
             ``registry.diagnostics``.
         ValueError: unknown fallback.
     """
+    from stepwell.code.load import make_findable
     from stepwell.live.registry import Registry
     from stepwell.resolve.project_cache import cache_options, installed_plugins, load_cached
     from stepwell.source.tree import find_project
@@ -204,4 +205,6 @@ def open(  # noqa: A001
     if fallback != "skip":
         raise ValueError(f"fallback must be `skip` or `last-good`, got {fallback!r}")
     loaded = load_cached(find_project(os.path.abspath(path)), clock(), cache_options(os.environ))
-    return Registry(loaded, clock, environment=os.environ, plugins=installed_plugins)
+    registry = Registry(loaded, clock, environment=os.environ, plugins=installed_plugins)
+    make_findable(registry.project)
+    return registry

@@ -306,7 +306,7 @@ def test_only_what_changed_is_parsed_again(project: Project) -> None:
     assert registry.code.index().parsed == 6
     before = registry.view(None)
     assert registry.reload() is None
-    assert registry.code is before.code
+    assert registry.view(None).code is before.code
     (root / "src/configs.py").write_text("\n\nclass ScoringConfig: pass\n", encoding="utf-8")
     event = registry.reload()
     assert event is not None

@@ -20,6 +20,8 @@ from stepwell.source.fork_lock import ForkLock
 if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
 
+    from stepwell.model.settings import Project
+
 __all__ = [
     "from_package",
     "make_findable",
@@ -76,15 +78,10 @@ class _Finder:
 _FINDER: Final = _Finder()
 
 
-def make_findable(root: str, sources: tuple[str, ...], workspaces: str) -> None:
-    """Make the modules of a project's import worlds importable, without reading them.
-
-    Args:
-        root: absolute, with links resolved.
-        sources: source folders of the core, relative to ``root``.
-        workspaces: folder of the workspaces, relative to ``root``.
-    """
-    _FINDER.add(root, _Folders(sources, workspaces))
+def make_findable(project: Project) -> None:
+    """Make the modules of a project's import worlds importable, without reading them."""
+    settings = project.settings
+    _FINDER.add(project.root, _Folders(settings.component_folders, settings.workspaces))
 
 
 def from_package(workspace: str | None, place: CodePlace) -> Any:

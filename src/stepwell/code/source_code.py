@@ -87,7 +87,7 @@ class SourceCode:
         self._installed: tuple[Installed, ...] | None = None
         self._outlines: dict[str, SourceFile] = {}  # declared files outside the index
         self._worlds: Worlds | None = None
-        make_findable(project.root, project.settings.component_folders, project.settings.workspaces)
+        make_findable(project)
 
     def index(self, progress: Progress | None = None) -> SourceIndex:
         """Return the index of all files, built on first use."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from stepwell.code import SourceCode
     from stepwell.live.health import Health
     from stepwell.live.register import Validator
-    from stepwell.live.store import Event, Store, Subscription
+    from stepwell.live.store import Event, RenewedCode, Store, Subscription
     from stepwell.live.watch import Watch, WatchState
     from stepwell.model import PipelineDefinition, StepDefinition
     from stepwell.model.component import Component
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from stepwell.resolve.runtime_layer import Registration
     from stepwell.resolve.snapshot import Snapshot
     from stepwell.resolve.table import LayeredTable
-    from stepwell.resolve.view import Code, View
+    from stepwell.resolve.view import View
     from stepwell.source.diagnostic import Diagnostic
 
 __all__ = ["InEffect", "Registry", "as_written"]
@@ -61,31 +61,34 @@ class InEffect(Enum):
 
 @final
 class _CodeOnDemand(Immutable):
-    """Python sources of a load from the cache, which few programs need."""
+    """Python sources of a registry, which few programs need."""
 
-    _make_store: Callable[[], Store]
-
-    def __init__(self, make_store: Callable[[], Store]) -> None:
-        self.__dict__.update(_make_store=make_store)
+    def __init__(self, make: Callable[[], SourceCode]) -> None:
+        self.__dict__["_make"] = make
 
     @cached_property
-    def _code(self) -> Code:
-        code = self._make_store().snapshot.core.code
-        if code is None:
-            raise TypeError("views of a registry have Python sources")
-        return code
+    def sources(self) -> SourceCode:
+        """The sources, created on first use."""
+        made: SourceCode = self.__dict__["_make"]()
+        return made
 
     def components(self, workspace: str | None, step: StepDefinition) -> Mapping[str, Component]:
-        return self._code.components(workspace, step)
+        return self.sources.components(workspace, step)
 
     def load(self, workspace: str | None, step: StepDefinition, component: Component) -> Any:
-        return self._code.load(workspace, step, component)
+        return self.sources.load(workspace, step, component)
 
     def implementation(self, step: StepDefinition) -> Component:
-        return self._code.implementation(step)
+        return self.sources.implementation(step)
 
     def has_own(self, workspace: str) -> bool:
-        return self._code.has_own(workspace)
+        return self.sources.has_own(workspace)
+
+    def renew(
+        self, changed: Iterable[str] | None, project: Project, workspaces: Iterable[str]
+    ) -> RenewedCode:
+        renewed = self.sources.renew(changed, project, workspaces)
+        return self if renewed is self.sources else renewed
 
 
 @final
@@ -101,7 +104,7 @@ class Registry(InNotebook):
         good: an earlier valid state, for views with errors; its own project if the project is missing.
     """
 
-    __slots__ = ("_cache", "_cached", "_environment", "_find", "_loaded", "_made", "_today", "_watch")
+    __slots__ = ("_cache", "_code", "_environment", "_find", "_loaded", "_made", "_today", "_watch")
 
     def __init__(
         self,
@@ -119,7 +122,6 @@ class Registry(InNotebook):
         self._cache = cache
         self._watch: Watch | None = None
         self._made: dict[str, Store] = {}
-        self._cached: Snapshot | None = None
         if isinstance(project, LoadResult):
             self._loaded = project
         elif good is not None and good.project is project:
@@ -128,24 +130,27 @@ class Registry(InNotebook):
             from stepwell.resolve.load import load
 
             self._loaded = load(project, today(), progress, self._find)
-        if self._loaded.summary is None:
+        self._code = _CodeOnDemand(self._make_code)
+        if good is not None:
             self._make_store(good)
 
-    def _make_store(self, good: LoadResult | None = None) -> Store:
+    def _make_code(self) -> SourceCode:
         from stepwell.code import SourceCode
+
+        return SourceCode(self._loaded.project, self._loaded.snapshot.workspaces, self._find, self._cache)
+
+    def _make_store(self, good: LoadResult | None = None) -> Store:
         from stepwell.live.store import Store
 
-        loaded = self._loaded
-        code = SourceCode(loaded.project, loaded.snapshot.workspaces, self._find, self._cache)
-        return self._made.setdefault("store", Store(loaded, self._today, self._find, code, good))
+        return self._made.setdefault("store", Store(self._loaded, self._today, self._find, self._code, good))
 
     @property
     def _store(self) -> Store:
-        """The current state; that of a load from the cache is built on first use."""
+        """The current state, built when more than the views is used for the first time."""
         return self._made.get("store") or self._make_store()
 
     def _current(self, which: Literal["good", "seen"]) -> LoadResult:
-        """Return a load of the current state, without building that of a load from the cache."""
+        """Return a load of the current state."""
         store = self._made.get("store")
         return self._loaded if store is None else getattr(store, which)
 
@@ -204,7 +209,7 @@ class Registry(InNotebook):
         """Return the figures of the current files and views."""
         if not self._made and self._loaded.summary is not None:
             return self._loaded.summary
-        snapshot, files = self.snapshot, self._store.seen.files
+        snapshot, files = self.snapshot, self._current("seen").files
         views = {key: snapshot.view(key) for key in (None, *snapshot.workspaces)}
         steps = MappingProxyType({key: (len(view), len(view.steps.above)) for key, view in views.items()})
         found = MappingProxyType({key: view.diagnostics for key, view in views.items()})
@@ -216,14 +221,17 @@ class Registry(InNotebook):
     @property
     def files(self) -> int:
         """Return the number of files."""
-        return self.summary.files
+        summary = None if self._made else self._loaded.summary
+        return self._current("seen").files if summary is None else summary.files
 
     @property
     def code(self) -> SourceCode:
         """Return the Python sources of the project."""
         from stepwell.code import SourceCode
 
-        code = self._store.snapshot.core.code
+        code = self.snapshot.core.code
+        if isinstance(code, _CodeOnDemand):
+            return code.sources
         if not isinstance(code, SourceCode):
             raise TypeError("views of a registry have Python sources")
         return code
@@ -234,9 +242,10 @@ class Registry(InNotebook):
         store = self._made.get("store")
         if store is not None:
             return store.snapshot
-        if self._cached is None:
-            self._cached = self._loaded.snapshot.with_code(_CodeOnDemand(self._make_store))
-        return self._cached
+        snapshot = self._loaded.snapshot.with_code(self._code)
+        if snapshot is not self._loaded.snapshot:
+            self._loaded = self._loaded.replaced(snapshot=snapshot)
+        return snapshot
 
     @property
     def workspaces(self) -> tuple[str, ...]:

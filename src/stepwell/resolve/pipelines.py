@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple, final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
 
 from stepwell.check import catalog
 from stepwell.check.file import hide
-from stepwell.check.pipeline_scope import PipelineScope
 from stepwell.check.rule import Ignore, IgnoreIndex, by_place, ignores_in
 from stepwell.model import PipelineDefinition, StepDefinition
-from stepwell.model.component import Component
-from stepwell.model.graph import Among, Linked, link
 from stepwell.model.settings import Settings
 from stepwell.resolve.layers import LayerTables, broken_place
 from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Diagnostic, Related, Span, in_order
+
+if TYPE_CHECKING:
+    from stepwell.model.component import Component
+    from stepwell.model.graph import Among, Linked
 
 __all__ = ["NOTHING_CHECKED", "CheckedPipelines", "check_pipelines", "findings_in"]
 
@@ -85,6 +86,9 @@ def check_pipelines(
     """
     if not any(view.pipelines.above for view in views.values()):
         return NOTHING_CHECKED
+    from stepwell.check.pipeline_scope import PipelineScope
+    from stepwell.model.graph import Among, link
+
     among = Among(
         MappingProxyType({key: view for key, view in views.items() if key is not None}),
         settings.naming.job_type_suffixes,
@@ -156,6 +160,8 @@ def findings_in(
     Args:
         views: all views by workspace with sources, the core's under ``None``.
     """
+    from stepwell.check.pipeline_scope import PipelineScope
+
     components: dict[str, Mapping[str, Component]] = {}
     for key, node in linked.nodes.items():
         if node.definition is not None:
