@@ -9,13 +9,14 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 __all__ = ["Measured", "Pairs", "interleaved", "paired", "probe", "run_fresh"]
 
+NO_CACHE: Final[Mapping[str, str]] = {"STEPWELL_CACHE_DIR": ""}
 _PROBES: Final = Path(__file__).with_name("probes.py")
 _OF_THE_USER: Final = ("STEPWELL_", "CURSUS_", "PYTHON")
 
@@ -58,13 +59,19 @@ class Pairs:
         return tuple(their / our for our, their in zip(self.ours, self.theirs, strict=True))
 
 
-def run_fresh(command: Sequence[str], cwd: Path | None = None) -> Measured:
+def run_fresh(
+    command: Sequence[str], cwd: Path | None = None, variables: Mapping[str, str] = NO_CACHE
+) -> Measured:
     """Run a command in a separate process, without the user's settings.
+
+    Args:
+        variables: of the environment; by default, loads are not cached.
 
     Raises:
         RuntimeError: it did not end with exit code 0.
     """
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(_OF_THE_USER)}
+    own = {key: value for key, value in os.environ.items() if not key.startswith(_OF_THE_USER)}
+    environment = {**own, **variables}
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     started = time.perf_counter()
     done = subprocess.run(

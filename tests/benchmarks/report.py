@@ -64,6 +64,9 @@ The machine:
 - **Frozen module**: `python -I -S` with cached byte code, a fresh process for each import. *The
   statement* is the CPU time of `import step_names` alone, *the process* from start to end. The bare
   module contains only the same four tables as literals, one entry a line.
+- **Starts**: each command in a fresh process. *Warm* starts from the cache of an earlier run on unchanged
+  files, *cold* is `--no-cache`. The floor reads a list of {plan.started[1]:,} paths with their signatures,
+  digests it and calls `stat` for each path. *After one edit* changes a value of one file.
 - **`view[name]`**: 1,000 names in random order in a loop, which is counted on both sides.
 - **Views over the core**: copying dicts starts with an existing table of the core's rows, so the row with
   the target starts with the core's finished tables. The rows below it include the core's table.

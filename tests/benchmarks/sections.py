@@ -22,6 +22,7 @@ from peers import SCHEMAS, bare_module
 from planted import count, plant, project_of
 from review import code, references, review
 from runs import runs
+from starts import starts
 from table import Row
 
 import stepwell
@@ -68,6 +69,7 @@ class Plan:
         types: step types that are found, registered and run.
         nodes: steps of the pipeline that is checked and ordered.
         wired: steps of the pipeline that is wired.
+        started: core steps of the projects whose starts are measured.
     """
 
     size: Size
@@ -86,6 +88,7 @@ class Plan:
     types: int
     nodes: int
     wired: int
+    started: tuple[int, int]
 
 
 FULL: Final = Plan(
@@ -105,6 +108,7 @@ FULL: Final = Plan(
     types=10_000,
     nodes=10_000,
     wired=500,
+    started=(1_000, 10_000),
 )
 QUICK: Final = Plan(
     size=Size(steps=240, folders=12, workspaces=3, local=6, hiding=1, override=4),
@@ -123,6 +127,7 @@ QUICK: Final = Plan(
     types=200,
     nodes=200,
     wired=20,
+    started=(20, 40),
 )
 
 
@@ -264,8 +269,12 @@ def commands(plan: Plan, folder: Path) -> Iterator[Row]:  # noqa: ARG001 - reads
         command = partial(run_fresh, [STEPWELL, *arguments], cwd=SCHEMAS.parent)
         pairs = interleaved(plan.short_rounds, command, partial(run_fresh, NOTHING))
         label = f"`stepwell {arguments[0]}`" + (" of this repository" if arguments == ("check",) else "")
-        yield table.within(f"{label}, CPU", paired(pairs, lambda one: one.cpu), "`python -c pass`")
         yield table.within(f"{label}, wall", paired(pairs, lambda one: one.wall), "`python -c pass`")
+
+
+def starting(plan: Plan, folder: Path) -> Iterator[Row]:
+    """Starts: cold, warm and after one edit."""
+    yield from starts(plan.short_rounds, plan.started, folder)
 
 
 def memory(plan: Plan, folder: Path) -> Iterator[Row]:
@@ -340,6 +349,7 @@ SECTIONS: Final = (
     frozen_import,
     look_up,
     commands,
+    starting,
     memory,
     review,
     references,

@@ -1,0 +1,147 @@
+"""Starts of commands: cold, from the cache of the last load, and after one edit."""
+
+from __future__ import annotations
+
+import marshal
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Final
+
+import table
+from generating import Size, flat_step, generate
+from measuring import Measured, Pairs, interleaved, paired, probe, run_fresh
+from table import Row
+
+__all__ = ["starts"]
+
+SEED: Final = 20_242
+COMMAND: Final = str(Path(sys.executable).with_name("stepwell"))
+NOTHING: Final = (sys.executable, "-c", "pass")
+REPOSITORY: Final = Path(__file__).resolve().parents[2]
+STEP: Final = "XGBoostTraining"
+COMPLETION: Final = {"_STEPWELL_COMPLETE": "bash_complete", "COMP_WORDS": "stepwell ch", "COMP_CWORD": "1"}
+SETTLED: Final = 0.1
+"""Seconds after which the times of a file are trusted."""
+
+FLOOR: Final = """\
+import marshal, os, sys
+from _blake2 import blake2b
+with open(sys.argv[1], "rb") as file:
+    content = file.read()
+blake2b(content).digest()
+for path, signature in marshal.loads(content):
+    status = os.stat(path)
+    if (status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns) != signature:
+        sys.exit(1)
+"""
+
+
+def starts(rounds: int, sizes: Sequence[int], folder: Path) -> Iterator[Row]:
+    """What starts cost.
+
+    Args:
+        rounds: pairs of each measurement.
+        sizes: core steps of a small and of a large project.
+    """
+    yield from _of_the_repository(rounds, folder / "cache")
+    small, large = (_Project(folder / f"starts{size}", size) for size in sizes)
+    yield table.limit(f"warm `check` of {small.files}, CPU", small.warm_cpu(rounds), 0.110)
+    yield from large.rows(rounds)
+
+
+def _of_the_repository(rounds: int, cache: Path) -> Iterator[Row]:
+    variables = {"STEPWELL_CACHE_DIR": str(cache), "XDG_STATE_HOME": str(cache / "state")}
+    warm = partial(run_fresh, cwd=REPOSITORY, variables=variables)
+    for label, arguments, target, more in (
+        ("`stepwell --version`", ["--version"], 2.5, {}),
+        ("`stepwell --help`", ["--help"], 5, {}),
+        ("completion of a command", [], 5, COMPLETION),
+        ("warm `check` of this repository", ["check"], 8, {}),
+        ("warm `list`", ["list"], 8, {}),
+        ("warm `show`", ["show", STEP], 8, {}),
+        ("warm `explain` of a field", ["explain", f"{STEP}.config_class"], 8, {}),
+        ("cold `check` of this repository", ["check", "--no-cache"], 12, {}),
+    ):
+        run = partial(warm, [COMMAND, *arguments], variables={**variables, **more})
+        run()
+        time.sleep(SETTLED)
+        run()
+        pairs = interleaved(rounds, run, partial(run_fresh, NOTHING))
+        yield table.within(f"{label}, CPU", paired(pairs, _cpu), "`python -c pass`", target)
+
+
+class _Project:
+    """A generated project whose definitions are flat, with its own cache."""
+
+    def __init__(self, root: Path, size: int) -> None:
+        generate(root, Size(size, folders=min(size, 120)), SEED, flat_step)
+        self._root = root
+        self._paths = sorted(str(path) for path in (root / "registry.d").rglob("*.yaml"))
+        self._edits = count()
+        self.files = f"{size:,} flat files"
+        state = str(root.parent / "state")
+        self._check = partial(
+            run_fresh,
+            [COMMAND, "check"],
+            cwd=root,
+            variables={"STEPWELL_CACHE_DIR": str(root.parent / "caches"), "XDG_STATE_HOME": state},
+        )
+        self._check()
+        time.sleep(SETTLED)
+        self._check()
+
+    def warm_cpu(self, rounds: int) -> float:
+        """Return the CPU time of an unchanged project."""
+        return Pairs(tuple(self._check().cpu for _ in range(rounds)), (1.0,) * rounds).middle[0]
+
+    def rows(self, rounds: int) -> Iterator[Row]:
+        naive = partial(_probe, "load_naive", self._root)
+        floor = partial(run_fresh, [sys.executable, "-c", FLOOR, str(self._floor())])
+        cold = partial(run_fresh, [COMMAND, "check", "--no-cache"], cwd=self._root)
+        peer = "CSafeLoader + jsonschema"
+        few = max(1, rounds // 3)
+        pairs = interleaved(few, self._check, naive)
+        yield table.faster(f"warm `check` of {self.files}, CPU", paired(pairs, _cpu), peer, 18)
+        pairs = interleaved(rounds, self._check, floor)
+        yield table.within("the same", paired(pairs, _cpu), "`stat` and a snapshot", 2)
+        pairs = interleaved(rounds, self._edited, self._check)
+        yield table.within("`check` after one edit", paired(pairs, _cpu), "warm `check`", 1.1)
+        pairs = interleaved(few, cold, naive)
+        yield table.faster(f"cold `check` of {self.files}, CPU", paired(pairs, _cpu), peer, 6)
+
+    def _floor(self) -> Path:
+        """Write what the floor reads: each path with its signature."""
+        path = self._root.parent / f"{self._root.name}.floor"
+        found = [(name, os.stat(name)) for name in self._paths]
+        path.write_bytes(
+            marshal.dumps(
+                [
+                    (name, (status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns))
+                    for name, status in found
+                ]
+            )
+        )
+        return path
+
+    def _edited(self) -> Measured:
+        """Check after one edit, then again so that the next measurement is warm."""
+        path = Path(self._paths[len(self._paths) // 2])
+        text = path.read_text(encoding="utf-8").partition("x-edit:")[0]
+        path.write_text(f"{text}x-edit: {next(self._edits)}\n", encoding="utf-8")
+        time.sleep(SETTLED)
+        measured = self._check()
+        self._check()
+        return measured
+
+
+def _probe(name: str, root: Path) -> Measured:
+    return probe(name, root)[0]
+
+
+def _cpu(measured: Measured) -> float:
+    return measured.cpu
