@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 import multiprocessing
 import pickle
@@ -16,6 +17,7 @@ import stepwell
 from stepwell import Event, Registry, Snapshot, StepDefinition, View, Workspace
 from stepwell.model import Definition
 from stepwell.source.document import FrozenMapping, freeze
+from stepwell.source.immutable import record
 
 Project = Callable[[Mapping[str, "str | bytes"]], Path]
 FILES = {
@@ -280,3 +282,33 @@ def test_a_frozen_mapping_refuses_every_change(change: Callable[[Any], None]) ->
     assert data == FrozenMapping(a={"b": (1,)}) == {"a": {"b": (1,)}}
     assert hash(data) == hash(freeze({"a": {"b": [1]}}))
     assert type(data.copy()) is dict
+
+
+def test_a_record_is_a_frozen_dataclass_with_slots() -> None:
+    namespace: dict[str, Any] = {
+        "record": record,
+        "dataclass": dataclasses.dataclass(frozen=True, slots=True),
+    }
+    for decorator in ("record", "dataclass"):
+        exec(  # noqa: S102 - the same class twice
+            f"@{decorator}\nclass Point:\n  '''A point.'''\n  x: int\n  y: tuple = ()\n"
+            "  @property\n  def twice(self): return self.x * 2\n",
+            namespace,
+        )
+        namespace[decorator] = namespace["Point"]
+    made, plain = namespace["record"], namespace["dataclass"]
+    for points in ((made(1), made(1, (2,)), made(x=1)), (plain(1), plain(1, (2,)), plain(x=1))):
+        first, other, same = points
+        assert (first == same, first == other, first == (1, ()), hash(first) == hash(same)) == (1, 0, 0, 1)
+        assert (repr(other), first.twice, first.__slots__) == ("Point(x=1, y=(2,))", 2, ("x", "y"))
+        assert dataclasses.replace(first, y=(2,)) == other
+        assert dataclasses.asdict(other) == {"x": 1, "y": (2,)}
+        assert [field.name for field in dataclasses.fields(first)] == ["x", "y"]
+        assert not hasattr(first, "__dict__")
+        for change in (lambda one: setattr(one, "x", 2), lambda one: delattr(one, "x")):
+            with pytest.raises(AttributeError):
+                change(first)
+        with pytest.raises(TypeError, match="missing 1 required positional argument: 'x'"):
+            type(first)()
+    assert plain(1) != made(1)
+    assert made.__match_args__ == plain.__match_args__

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from types import MappingProxyType
@@ -24,6 +23,8 @@ from stepwell.source.tree import EntryKind, TreeEntry
 
 if TYPE_CHECKING:
     from stepwell.source.python import SourceFile, SourceView
+
+from stepwell.source.immutable import record
 
 __all__ = [
     "ALWAYS_REPORTED",
@@ -274,7 +275,7 @@ class ReferenceScope(NamedTuple):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@record
 class Rule(Generic[S]):
     """One rule.
 

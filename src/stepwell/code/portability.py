@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final, final
 
 from stepwell.model import StepDefinition, Workspace
@@ -11,6 +10,7 @@ from stepwell.model.layer import Layer
 from stepwell.model.settings import Project, References
 from stepwell.resolve.snapshot import Snapshot
 from stepwell.resolve.view import View
+from stepwell.source.immutable import record
 from stepwell.source.python import SourceIndex, SourceView
 
 __all__ = ["Lack", "Portable", "compare_workspaces"]
@@ -21,7 +21,7 @@ _FILES: Final = "components"
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@record
 class Lack:
     """A problem or difference of a step in the other workspace.
 
@@ -37,7 +37,7 @@ class Lack:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@record
 class Portable:
     """Portability of one step.
 
@@ -83,7 +83,7 @@ def compare_workspaces(
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@record
 class _Comparison:
     """Comparison of two workspaces."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, final
 
 from stepwell.model import StepDefinition
@@ -13,6 +12,7 @@ from stepwell.model.settings import Project
 from stepwell.resolve.snapshot import Snapshot
 from stepwell.source.diagnostic import Span
 from stepwell.source.document import Document, Pointer
+from stepwell.source.immutable import record
 
 __all__ = [
     "Impact",
@@ -39,7 +39,7 @@ _ROLES: Final = {
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@record
 class Named:
     """A name of the step or of one of its classes.
 
@@ -52,7 +52,7 @@ class Named:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@record
 class StepUsage:
     """A location that uses one of the names.
 
@@ -72,7 +72,7 @@ class StepUsage:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@record
 class Impact:
     """Locations affected by a change of a step.
 

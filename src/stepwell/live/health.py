@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final, final
 
@@ -18,7 +17,7 @@ from stepwell.resolve.load import LoadResult
 from stepwell.resolve.snapshot import Snapshot
 from stepwell.source.diagnostic import Diagnostic, Severity
 from stepwell.source.document import FrozenMapping
-from stepwell.source.immutable import InNotebook, immutable
+from stepwell.source.immutable import InNotebook, record
 from stepwell.source.wording import counted, listed
 from stepwell.source.yaml import libyaml_version
 
@@ -55,8 +54,7 @@ class HealthStatus(Enum):
 
 
 @final
-@immutable
-@dataclass(frozen=True, slots=True)
+@record
 class LayerHealth:
     """Health of one layer: contributed definitions and findings.
 
@@ -77,8 +75,7 @@ class LayerHealth:
 
 
 @final
-@immutable
-@dataclass(frozen=True, slots=True)
+@record
 class Health(InNotebook):
     """Health of a registry at one instant.
 
@@ -228,7 +225,7 @@ def _owner(seen: LoadResult, finding: Diagnostic) -> tuple[Layer, str | None] | 
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@record
 class _Advice:
     """Recommendations, one sentence each."""
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final, final
 
 from stepwell.model.layer import Layer
 from stepwell.source.diagnostic import Span
+from stepwell.source.immutable import record
 
 __all__ = ["COMPONENT_KINDS", "IMPLEMENTATION", "CodePlace", "Component", "ComponentState"]
 
@@ -34,7 +34,7 @@ class ComponentState(Enum):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@record
 class CodePlace:
     """Location of a class, function, value or file of Python.
 
@@ -63,7 +63,7 @@ class CodePlace:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@record
 class Component:
     """One component of a step in one view.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
 
 from stepwell.source.document import Document, Pointer
-from stepwell.source.immutable import immutable
+from stepwell.source.immutable import record
 from stepwell.source.merge_patch import merge_patch
 
 if TYPE_CHECKING:
@@ -193,8 +193,7 @@ _RANK: Final = {layer: rank for rank, layer in enumerate(Layer)}
 
 
 @final
-@immutable
-@dataclass(frozen=True, slots=True)
+@record
 class Origin:
     """Origin of a field's value.
 

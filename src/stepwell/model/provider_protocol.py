@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, Literal, Protocol, final, runtime_checkable
 
 from stepwell.source.errors import StepwellError
+from stepwell.source.immutable import record
 
 __all__ = [
     "Chunk",
@@ -24,7 +25,7 @@ __all__ = [
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@record
 class Message:
     """One message of a conversation."""
 
@@ -56,7 +57,7 @@ class Request:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@record
 class Usage:
     """Token usage of an exchange."""
 
@@ -65,7 +66,7 @@ class Usage:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@record
 class Response:
     """Response of a provider.
 
@@ -84,7 +85,7 @@ class Response:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@record
 class Chunk:
     """Part of a streamed response; the last one has no text but the complete Response."""
 

@@ -13,6 +13,7 @@ from stepwell.model.definition import RESERVED_ID
 from stepwell.source.diagnostic import Diagnostic, Related, Severity
 from stepwell.source.document import Document, Pointer
 from stepwell.source.errors import ProjectError
+from stepwell.source.immutable import record
 from stepwell.source.spelling import Naming
 from stepwell.source.tree import (
     CONFIG_NAME,
@@ -183,7 +184,7 @@ class Settings:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@record
 class Project:
     """One project at one point in time.
 

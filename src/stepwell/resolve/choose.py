@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, final
 
 from stepwell.model import StepDefinition, Workspace
@@ -20,7 +19,7 @@ from stepwell.resolve.strategies import (
 from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Diagnostic, Related, Severity
 from stepwell.source.errors import AmbiguousStep, UnknownStep
-from stepwell.source.immutable import InNotebook, immutable
+from stepwell.source.immutable import InNotebook, record
 from stepwell.source.spelling import closest, suggest
 
 __all__ = ["AUTOMATIC", "MODES", "Choose", "Mode", "Resolution", "Tried", "resolve"]
@@ -48,8 +47,7 @@ class Tried(NamedTuple):
 
 
 @final
-@immutable
-@dataclass(frozen=True, slots=True)
+@record
 class Resolution(InNotebook):
     """Selected definition of a name in a context, with the reason.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
 from typing import Final, final
@@ -13,7 +12,7 @@ from stepwell.model.layer import Layer
 from stepwell.resolve.choose import resolve
 from stepwell.resolve.snapshot import Snapshot
 from stepwell.resolve.strategies import Candidate, candidates_of
-from stepwell.source.immutable import InNotebook, immutable
+from stepwell.source.immutable import InNotebook, record
 
 __all__ = ["METADATA", "Agreement", "Conflict", "conflicts"]
 
@@ -42,8 +41,7 @@ class Agreement(Enum):
 
 
 @final
-@immutable
-@dataclass(frozen=True, slots=True)
+@record
 class Conflict(InNotebook):
     """A name with several definitions.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import chain
 from typing import Any, final
 
@@ -11,7 +10,7 @@ from stepwell.model import Record
 from stepwell.model.layer import Origin, Source, origins_in
 from stepwell.model.record import facts
 from stepwell.source.document import Pointer
-from stepwell.source.immutable import InNotebook, immutable
+from stepwell.source.immutable import InNotebook, record
 
 __all__ = [
     "Explanation",
@@ -41,8 +40,7 @@ def origins(
 
 
 @final
-@immutable
-@dataclass(frozen=True, slots=True)
+@record
 class Explanation(InNotebook):
     """Provenance of one field.
 

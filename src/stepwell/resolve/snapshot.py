@@ -13,7 +13,7 @@ from stepwell.resolve.table import LayeredTable
 from stepwell.resolve.view import Code, View
 from stepwell.source.document import FrozenMapping
 from stepwell.source.errors import UnknownWorkspace
-from stepwell.source.immutable import Immutable, immutable
+from stepwell.source.immutable import Immutable, immutable, record
 
 __all__ = [
     "Changes",
@@ -179,8 +179,7 @@ class ViewChanges:
 
 
 @final
-@immutable
-@dataclass(frozen=True, slots=True)
+@record
 class Changes:
     """Differences between two Snapshots."""
 

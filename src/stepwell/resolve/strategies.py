@@ -7,7 +7,6 @@ which are imported on demand.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Protocol, final
@@ -19,7 +18,7 @@ from stepwell.source.diagnostic import Span
 from stepwell.source.errors import ExtensionError, StrategyFailed, UnknownStrategy
 from stepwell.source.extensions import LoadedExtension, extensions, load_extension
 from stepwell.source.foreign_code import Translated, worded
-from stepwell.source.immutable import immutable
+from stepwell.source.immutable import record
 from stepwell.source.spelling import closest
 
 __all__ = [
@@ -103,8 +102,7 @@ GROUP: Final = "stepwell.strategies"
 
 
 @final
-@immutable
-@dataclass(frozen=True, slots=True)
+@record
 class ResolutionContext:
     """Context of a selection.
 

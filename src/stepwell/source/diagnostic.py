@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, is_dataclass, replace
 from dataclasses import fields as dataclass_fields
+from dataclasses import is_dataclass, replace
 from enum import Enum
 from typing import Any, Final, Generic, Literal, TypeVar, cast, final
 
-from stepwell.source.immutable import InNotebook, immutable
+from stepwell.source.immutable import InNotebook, record
 from stepwell.source.wording import counted
 
 __all__ = [
@@ -49,8 +49,7 @@ _RANKS = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
 
 
 @final
-@immutable
-@dataclass(frozen=True, slots=True)
+@record
 class Span:
     """Range in a file: lines and columns count from 1, columns in characters, the end is exclusive.
 
@@ -68,8 +67,7 @@ class Span:
 
 
 @final
-@immutable
-@dataclass(frozen=True, slots=True)
+@record
 class Related:
     """Related location of a finding, with a message such as ``overrides``."""
 
@@ -78,8 +76,7 @@ class Related:
 
 
 @final
-@immutable
-@dataclass(frozen=True, slots=True)
+@record
 class TextEdit:
     """Replacement of a span by a text."""
 
@@ -88,8 +85,7 @@ class TextEdit:
 
 
 @final
-@immutable
-@dataclass(frozen=True, slots=True)
+@record
 class Fix:
     """Change of a file that resolves a finding.
 
@@ -112,8 +108,7 @@ class Fix:
 
 
 @final
-@immutable
-@dataclass(frozen=True, slots=True)
+@record
 class Diagnostic(InNotebook):
     """One finding about a user's file.
 
@@ -145,7 +140,7 @@ class Diagnostic(InNotebook):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@record
 class Checked(Generic[T_co]):
     """A value and the findings about it."""
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, final
 
@@ -16,6 +15,8 @@ from stepwell.source.errors import ProjectError
 if TYPE_CHECKING:
     from stepwell.source.diagnostic import Diagnostic
     from stepwell.source.document import Document
+
+from stepwell.source.immutable import record
 
 __all__ = [
     "CONFIG_NAME",
@@ -100,7 +101,7 @@ class Tree(Protocol):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@record
 class Folder:
     """A folder on disk.
 
@@ -166,7 +167,7 @@ def _kind_at(path: str) -> EntryKind | None:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@record
 class Staged:
     """Tree with replaced, added and deleted files; the content of a deleted file is ``None``."""
 

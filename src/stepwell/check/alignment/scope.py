@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, final
 
@@ -11,6 +10,7 @@ from stepwell.model import StepDefinition
 from stepwell.model.settings import Alignment
 from stepwell.source.diagnostic import Related, Span
 from stepwell.source.document import Document, Pointer
+from stepwell.source.immutable import record
 
 __all__ = [
     "AlignmentScope",
@@ -154,7 +154,7 @@ class SourceStep(NamedTuple):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@record
 class AlignmentScope:
     """One step of one view.
 

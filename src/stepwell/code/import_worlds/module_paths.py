@@ -7,13 +7,13 @@ import re
 import stat
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
 from importlib.machinery import EXTENSION_SUFFIXES
 from importlib.util import find_spec
 from typing import Final, final
 
 from stepwell.code.import_worlds.names import CORE, PACKAGE, escaped, unescaped
+from stepwell.source.immutable import record
 
 __all__ = ["ModuleKind", "ModulePath", "ModulePaths", "PathRejected"]
 
@@ -38,7 +38,7 @@ class ModuleKind(Enum):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@record
 class ModulePath:
     """Location of one module.
 
@@ -54,7 +54,7 @@ class ModulePath:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@record
 class ModulePaths:
     """Source folders of one project.
 

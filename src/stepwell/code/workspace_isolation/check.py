@@ -7,7 +7,6 @@ import posixpath
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, final
 
@@ -18,6 +17,7 @@ from stepwell.resolve.snapshot import Snapshot
 from stepwell.source.diagnostic import Diagnostic, Severity, Span, in_order
 from stepwell.source.document import Document, Pointer
 from stepwell.source.extensions import missing_package
+from stepwell.source.immutable import record
 from stepwell.source.python import ParseFailure, SourceFile, SourceIndex, SourceView
 from stepwell.source.python.index import read_source
 from stepwell.source.python.outline import ImportOutline
@@ -80,7 +80,7 @@ def _documents(snapshot: Snapshot, workspace: str) -> Iterator[Document]:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@record
 class _Bounds:
     """A workspace and its boundaries."""
 

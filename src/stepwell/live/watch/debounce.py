@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Final, final
+
+from stepwell.source.immutable import record
 
 __all__ = ["Burst", "Debounce"]
 
@@ -30,7 +31,7 @@ LONGEST_CHANGE: Final = 20.0
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@record
 class Burst:
     """Hints from the first one to the quiet period after the last.
 

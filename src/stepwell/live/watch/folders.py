@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final, final
 
 from stepwell.model.settings import CONFIG_NAMES, Project
+from stepwell.source.immutable import record
 from stepwell.source.read import SUFFIXES
 
 __all__ = ["Watched", "entries", "folders_changed_since", "links_below", "watched"]
@@ -22,7 +23,7 @@ _NOT_OURS: Final = frozenset({"__pycache__", "node_modules", "site-packages", "d
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@record
 class Watched:
     """Watched paths of a project.
 

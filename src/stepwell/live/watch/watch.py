@@ -8,7 +8,6 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Final, Literal, Protocol, final
 
@@ -19,6 +18,7 @@ from stepwell.live.watch.observer import EventWatcher, eventless
 from stepwell.model.settings import CONFIG_NAMES, Project
 from stepwell.source.foreign_code import Contained
 from stepwell.source.git import IndexTimes, index_times
+from stepwell.source.immutable import record
 
 __all__ = ["LastBurst", "Marks", "Polling", "Watch", "WatchState", "changed_paths", "scan"]
 
@@ -139,7 +139,7 @@ LATE: Final = 5.0
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@record
 class LastBurst:
     """The last processed burst of changes.
 
@@ -154,7 +154,7 @@ class LastBurst:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@record
 class WatchState:
     """State of a watch at one instant.
 

@@ -12,7 +12,7 @@ from stepwell.model import StepDefinition
 from stepwell.source.diagnostic import Span
 from stepwell.source.document import Document, FrozenMapping, Pointer, freeze_mapping
 from stepwell.source.errors import PipelineError
-from stepwell.source.immutable import immutable
+from stepwell.source.immutable import immutable, record
 
 __all__ = [
     "Edge",
@@ -186,8 +186,7 @@ def freeze_fields(value: object, names: Iterable[str]) -> None:
 
 
 @final
-@immutable
-@dataclass(frozen=True, slots=True)
+@record
 class OutputOf:
     """Reference to an output of another node: ``node.output``."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final, NamedTuple, final
 
 from stepwell.source.errors import RevisionError
 from stepwell.source.git.repository import Repository
+from stepwell.source.immutable import record
 
 __all__ = [
     "Commit",
@@ -30,7 +30,7 @@ _USUAL: Final = ("origin/main", "origin/master", "upstream/main", "upstream/mast
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@record
 class Commit:
     """One commit of a log.
 

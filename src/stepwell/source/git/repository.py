@@ -7,10 +7,10 @@ import shlex
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final, final
 
 from stepwell.source.errors import RevisionError
+from stepwell.source.immutable import record
 from stepwell.source.spelling import suggest
 from stepwell.source.wording import parenthesised
 
@@ -29,7 +29,7 @@ _INDEX: Final = "index"
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@record
 class IndexTimes:
     """Times of the indexes of some repositories, in seconds since the epoch.
 
@@ -101,7 +101,7 @@ _PLACE_VARIABLES: Final = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PR
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@record
 class Repository:
     """A repository as seen from one folder of its working tree.
 

@@ -9,6 +9,7 @@ from typing import Final, final
 
 from stepwell.source.diagnostic import Diagnostic, Related, Severity
 from stepwell.source.document import Stretch
+from stepwell.source.immutable import record
 from stepwell.source.python.parse import PythonSource
 
 __all__ = ["MAX_DEPTH", "DictReader", "Member", "Members", "describe"]
@@ -17,7 +18,7 @@ MAX_DEPTH: Final = 64
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@record
 class Member:
     """One entry of a dict.
 

@@ -8,6 +8,7 @@ from typing import Final, final
 
 from stepwell.source.diagnostic import Diagnostic, Span
 from stepwell.source.document import Document
+from stepwell.source.immutable import record
 
 __all__ = [
     "HYPERPARAMETERS",
@@ -37,7 +38,7 @@ LEGACY_FIELDS: Final = (
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@record
 class Remark:
     """One comment.
 
@@ -74,7 +75,7 @@ class TableRow:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@record
 class Table:
     """Final state of a table after evaluating the module.
 
