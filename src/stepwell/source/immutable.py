@@ -50,7 +50,7 @@ def immutable(record: type[S]) -> type[S]:
 
 
 class _Fields:
-    """``__dataclass_fields__`` of a record, made when a function of ``dataclasses`` asks for it."""
+    """``__dataclass_fields__`` of a record, made when a function of ``dataclasses`` reads it."""
 
     def __init__(self, defaults: dict[str, Any]) -> None:
         self._defaults = defaults
