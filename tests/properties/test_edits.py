@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import os
 import random
@@ -337,6 +338,43 @@ def test_formatting_keeps_data_and_comments_and_is_idempotent(source: str, share
             total += 1
             tidy += check_format(path, content, chance.choice(["step", None, "pipeline"]))
     assert tidy > total * 0.9, (tidy, total)
+
+
+MUTATIONS = [
+    *"\n\t #:-[]{},'|>&*!%@`\\=.1é\r\u2028",
+    "---\n",
+    "- ",
+    "# x",
+    "\r\n",
+    ": ",
+    '"""',
+    "[[a]]\n",
+    "&a ",
+    "*a",
+]
+
+
+def test_a_file_with_mistakes_is_edited_or_rejected() -> None:
+    accepted = 0
+    for number in range(EDITS // 5):
+        chance = random.Random(f"mistakes {number}")  # noqa: S311 - not for secrets
+        path, content = real(chance)
+        text = content.decode()[:4000]
+        for _ in range(chance.randrange(1, 4)):
+            at = chance.randrange(len(text) + 1)
+            text = text[:at] + chance.choice(MUTATIONS) + text[at + chance.randrange(2) :]
+        document = read_text(path, text.encode())
+        places = document.locate(document.text).values if isinstance(document, Document) else {}
+        pointer = chance.choice([key for key in places if key] or [("x",)])
+        change = chance.choice(
+            [Set(pointer, chance.choice(TEXTS)), Remove(pointer), Rename(pointer, "fresh")]
+        )
+        with contextlib.suppress(EditRefused):
+            edited(path, text.encode(), [change])
+            accepted += 1
+        with contextlib.suppress(EditRefused):
+            formatted(path, text.encode(), "step")
+    assert accepted > EDITS // 50
 
 
 def generated_yaml(chance: random.Random) -> tuple[str, bytes]:

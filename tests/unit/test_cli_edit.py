@@ -277,6 +277,20 @@ def test_files_that_cannot_be_edited_are_rejected(
     assert list((tmp_path / "outside").iterdir()) == []
 
 
+def test_a_link_in_the_project_is_edited_in_its_target_and_never_deleted(
+    project: Project, run_stepwell: RunStepwell
+) -> None:
+    root = project({**FILES, "shared/trees.yaml": TREES})
+    (root / CORE).unlink()
+    (root / CORE).symlink_to("../../shared/trees.yaml")
+    assert run_stepwell("set", "Trees", "priority=3", cwd=root).exit_code == 0
+    assert (root / CORE).is_symlink()
+    assert "priority: 3\n" in (root / "shared/trees.yaml").read_text()
+    ran = run_stepwell("rename", "Trees", "Forest", cwd=root)
+    assert (ran.exit_code, "a symbolic link is not moved or deleted" in ran.stderr) == (2, True)
+    assert (root / CORE).is_symlink()
+
+
 def test_two_edits_at_once_lose_nothing(project: Project, run_stepwell: RunStepwell) -> None:
     root = project(FILES)
     codes: list[int] = []

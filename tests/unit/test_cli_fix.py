@@ -174,6 +174,15 @@ def test_a_dry_run_prints_the_diff_and_only_selected_findings_are_fixed(
     assert contents(root) == {**before, SCORING: f"{STEP}priority: 3\n"}
 
 
+def test_findings_of_other_checks_are_fixed_with_them(project: Project, run_stepwell: RunStepwell) -> None:
+    text = STEP + "interface: {inputs: {a: {path: /a, type: t, compatible_sources: [Ratng]}}}\n"
+    root = project({SCORING: text, "registry.d/steps/rating.yaml": "name: Rating\ndescription: Rate.\n"})
+    run_stepwell("check", "--fix", cwd=root)
+    assert (root / SCORING).read_text() == text
+    run_stepwell("check", "--fix", "--alignment", cwd=root)
+    assert (root / SCORING).read_text() == text.replace("Ratng", "Rating")
+
+
 def test_fixes_are_data(project: Project, run_stepwell: RunStepwell) -> None:
     root = project(
         {SCORING: f"{STEP}framwork: xgboost\n", "registry.d/steps/x.yaml": "name: Rate\ndescription: R.\n"}

@@ -82,6 +82,33 @@ def test_a_file_is_formatted_once(path: str, before: str, after: str) -> None:
     assert formatted(path, result, "step") == result
 
 
+@pytest.mark.parametrize(
+    ("path", "target", "after"),
+    [
+        ("registry.d/steps/a.yaml", "../schemas/step.schema.json", "../../schemas/step.schema.json"),
+        (
+            "registry.d/steps/new/a.yaml",
+            "../../schemas/step.schema.json",
+            "../../../schemas/step.schema.json",
+        ),
+        ("registry.d/steps/a.yaml", "../../schemas/pipeline.schema.json", "../../schemas/step.schema.json"),
+        ("registry.d/steps/a.yaml", "../../schemas/step.schema.json", "../../schemas/step.schema.json"),
+        ("registry.d/steps/a.yaml", "../../own/step.schema.json", "../../own/step.schema.json"),
+        ("registry.d/steps/a.yaml", "https://x.dev/step.json", "https://x.dev/step.json"),
+        ("registry.d/pipelines/a.yaml", "../none.json", "../none.json"),  # the project has no such schema
+    ],
+)
+def test_a_comment_for_editors_refers_to_the_schema(
+    project: Project, run_stepwell: RunStepwell, path: str, target: str, after: str
+) -> None:
+    text = "# yaml-language-server: $schema={}\nname: A\ndescription: A.\n"
+    schemas = ("schemas/step.schema.json", "schemas/pipeline.schema.json", "own/step.schema.json")
+    present = schemas[:1] + schemas[2:] if "/pipelines/" in path else schemas
+    root = project({path: text.format(target), **dict.fromkeys(present, "{}")})
+    run_stepwell("fmt", cwd=root)
+    assert (root / path).read_text() == text.format(after)
+
+
 def test_the_files_of_a_project_are_formatted(project: Project, run_stepwell: RunStepwell) -> None:
     root: Path = project(
         {

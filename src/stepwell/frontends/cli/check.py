@@ -235,17 +235,27 @@ def _check(
     def is_shown(finding: Diagnostic) -> bool:
         return _is_selected(finding, select, ignore) and (wanted is None or _concerns(root, finding, wanted))
 
+    if references is None:
+        references = registry.summary.has_references
+
+    def findings(registry: Registry) -> tuple[Diagnostic, ...]:
+        found = registry.diagnostics if viewed is None else registry.summary.diagnostics[viewed]
+        if references or alignment:
+            found = _with_code(
+                registry, found, viewed, common, references=bool(references), alignment=alignment
+            )
+        return found
+
+    found = findings(registry)
     if fixing.wanted:
         from stepwell.frontends.cli.edit import save_fixes
 
-        if save_fixes(registry, is_shown, common, unsafe=fixing.unsafe, dry_run=fixing.dry_run, form=form):
+        wanted_fixes = tuple(filter(is_shown, found))
+        is_written = save_fixes(registry, wanted_fixes, is_shown, common, fixing.unsafe, fixing.dry_run, form)
+        if is_written:
             registry = open_registry(common)
+            found = findings(registry)
     summary = registry.summary
-    found = registry.diagnostics if viewed is None else summary.diagnostics[viewed]
-    if references is None:
-        references = summary.has_references
-    if references or alignment:
-        found = _with_code(registry, found, viewed, common, references=references, alignment=alignment)
     older: tuple[Diagnostic, ...] = ()
     title = ""
     if since is not None:

@@ -115,21 +115,23 @@ def finish(
 
 def save_fixes(
     registry: Registry,
+    found: tuple[Diagnostic, ...],
     is_shown: Callable[[Diagnostic], bool],
     common: CommonOptions,
-    *,
     unsafe: bool,
     dry_run: bool,
     form: str,
 ) -> bool:
     """Apply the fixes of findings, and report them; with ``dry_run``, print their diff.
 
+    Args:
+       is_shown: whether a finding that a fix reveals is fixed too.
+
     Returns:
        Whether files were written.
     """
     from stepwell.write.edit.fixes import fix_all
 
-    found = tuple(filter(is_shown, registry.diagnostics))
     today = date.today()  # noqa: DTZ011 - the user's local date
     files, fixed = fix_all(registry.project, found, today, find_plugins, is_shown, unsafe=unsafe)
     if not fixed:
@@ -413,7 +415,8 @@ def fmt(paths: tuple[str, ...], check: bool, diff: bool, form: str, common: Comm
 
     Keys are in the order of their schema. Spacing, indentation and blank lines are uniform, and lists of
     scalars that fit into a line are in one line. Comments and the text of values are kept, and files keep
-    their meaning: each result is read again and compared. Files with syntax errors are reported and skipped.
+    their meaning: each result is read again and compared. A comment for editors that refers to a missing
+    schema refers to the project's schema again. Files with syntax errors are reported and skipped.
     """
     from stepwell.write.edit.format import definition_files
     from stepwell.write.edit.plan import FileEdits
@@ -449,15 +452,16 @@ def fmt(paths: tuple[str, ...], check: bool, diff: bool, form: str, common: Comm
     return int(bool(skipped) or (bool(files.files) and not is_written))
 
 
-def _format(files: Any, path: str, noun: str) -> str | None:
+def _format(files: Any, path: str, schema: str) -> str | None:
     """Plan the format of one file, or return why it cannot be formatted."""
     from stepwell.write.edit.engine import EditRefused
-    from stepwell.write.edit.format import formatted
+    from stepwell.write.edit.format import formatted, with_schema_path
 
     try:
         content = files.content(path)
         if content is not None:
-            files.write(path, formatted(path, content, noun))
+            result = formatted(path, content, schema)
+            files.write(path, with_schema_path(files.project, path, schema, result))
     except EditRefused as error:
         return str(error)
     return None

@@ -6,6 +6,7 @@ the same comments.
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,29 +14,36 @@ from itertools import pairwise
 from typing import Any, Final, final
 
 from stepwell.model import KINDS
+from stepwell.model.layer import Layer
 from stepwell.model.schema import contents
 from stepwell.model.settings import Project
 from stepwell.resolve.layout import lay_out
 from stepwell.source.document import Document, Pointer, Stretch, thaw
 from stepwell.source.read import read_text
+from stepwell.source.tree import EntryKind
 from stepwell.write.edit.engine import EditRefused, is_same
 from stepwell.write.edit.text import comments_in
+from stepwell.write.scaffold.step import schema_near
 
-__all__ = ["definition_files", "formatted"]
+__all__ = ["definition_files", "formatted", "with_schema_path"]
 
 WIDTH: Final = 100
 """Maximum columns of a list in one line."""
 
 _BREAK: Final = re.compile(r"\r\n|\n|\r")
 _PROPERTIES: Final = re.compile(r"(?:[&!][^\s]*[ \t]*)*")
+_OVERRIDE: Final = "-override"
+_SCHEMA_COMMENT: Final = re.compile(
+    rb"^(?:\xef\xbb\xbf)?#(?:[ \t]*yaml-language-server:[ \t]*\$schema=|:schema[ \t]+)(\S+)", re.MULTILINE
+)
 _EXPLICIT: Final = re.compile(r"[|>][-+]?[1-9]")
 
 
-def formatted(path: str, content: bytes, noun: str | None) -> bytes:
+def formatted(path: str, content: bytes, schema_name: str | None) -> bytes:
     """Return the formatted content of a file.
 
     Args:
-        noun: kind of the definition, for the order of its keys; ``None`` to keep the order.
+        schema_name: schema of the file, for the order of its keys; ``None`` to keep the order.
 
     Raises:
         EditRefused: the file is invalid.
@@ -45,7 +53,7 @@ def formatted(path: str, content: bytes, noun: str | None) -> bytes:
         if document.id == "empty-file":
             return content
         raise EditRefused(document.message, document.span or _whole(path))
-    schema = contents(noun) if noun else {}
+    schema = contents(schema_name.removesuffix(_OVERRIDE)) if schema_name else {}
     text = _LAYOUTS[path.endswith(".toml")](document, schema)
     newline = "\r\n" if "\r\n" in document.text else "\n"
     mark = b"\xef\xbb\xbf" if content.startswith(b"\xef\xbb\xbf") else b""
@@ -54,13 +62,33 @@ def formatted(path: str, content: bytes, noun: str | None) -> bytes:
 
 
 def definition_files(project: Project) -> dict[str, str]:
-    """Return the definition and workspace files of a project by path, with the noun of their kind."""
+    """Return the definition and workspace files of a project by path, with the names of their schemas."""
     layout = lay_out(project)
     every = [*layout.core, *(file for files in layout.workspaces.values() for file in files)]
     return {
-        **{file.path: KINDS[file.kind].noun for file in every},
+        **{file.path: KINDS[file.kind].noun + _OVERRIDE * (file.layer is Layer.OVERRIDE) for file in every},
         **dict.fromkeys(layout.settings.values(), "workspace"),
     }
+
+
+def with_schema_path(project: Project, path: str, schema: str, content: bytes) -> bytes:
+    """Return a file whose schema comment for editors refers to the project's schema, if there is one.
+
+    URLs and existing files with the name of the schema are kept.
+
+    Args:
+        schema: name of the schema of the file.
+    """
+    comment = _SCHEMA_COMMENT.search(content)
+    target = comment[1].decode("utf-8", "replace") if comment else ""
+    if comment is None or "://" in target:
+        return content
+    resolved = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
+    is_there = not resolved.startswith("..") and project.tree.follow(resolved).kind is EntryKind.FILE
+    near = schema_near(project, path, schema)
+    if not near or (is_there and posixpath.basename(resolved) == posixpath.basename(near)):
+        return content
+    return content[: comment.start(1)] + near.encode() + content[comment.end(1) :]
 
 
 def _whole(path: str) -> Any:

@@ -95,9 +95,11 @@ class FileEdits:
         """Plan the deletion of a file.
 
         Raises:
-            EditRefused: the file is read-only.
+            EditRefused: the file is read-only, or a symbolic link.
         """
         self._require_writable(path)
+        if os.path.islink(os.path.join(self.project.root, path)):
+            raise EditRefused("a symbolic link is not moved or deleted; change its target", Span(path))
         self.content(path)
         self.planned[path] = None
 

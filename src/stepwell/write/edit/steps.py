@@ -21,6 +21,7 @@ from stepwell.source.document import Pointer, thaw
 from stepwell.source.merge_patch import merge_patch
 from stepwell.source.python.occurrences import with_renamed_strings
 from stepwell.write.edit.engine import EditRefused, at
+from stepwell.write.edit.format import with_schema_path
 from stepwell.write.edit.plan import FileEdits
 from stepwell.write.edit.text import Change, Remove, Set, comments_in
 from stepwell.write.migrate.plan import file_text
@@ -236,7 +237,9 @@ class StepEdits:
             goal = f"{self._layer_folder(target, layer)}/{inner}"
             self._relocate_components(source, origin, target)
             self._files.move(path, goal)
-            self._fix_schema_line(goal, "step-override" if layer is Layer.OVERRIDE else "step")
+            schema = "step-override" if layer is Layer.OVERRIDE else "step"
+            content = self._files.content(goal) or b""
+            self._files.write(goal, with_schema_path(self._project, goal, schema, content))
 
     def _merge_into_core(self, source: Source, name: str) -> None:
         """Apply an override to the definition of the core, and delete it."""
@@ -271,16 +274,6 @@ class StepEdits:
                 message = f"`components.{kind}` is not in the folder of workspace `{target}`; move it first"
                 raise EditRefused(message, source.document.value_span(("components", kind)))
             self._change(source.document.path, [Set(("components", kind), goal)])
-
-    def _fix_schema_line(self, path: str, noun: str) -> None:
-        """Let the schema comment of a moved file point to the schema again."""
-        content = self._files.content(path)
-        first, newline, rest = (content or b"").partition(b"\n")
-        head, marker, _ = first.decode().partition("$schema=")
-        schema = schema_near(self._project, path, noun)
-        if marker and head.lstrip("\ufeff").startswith("#") and schema:
-            ending = "\r" if first.endswith(b"\r") else ""
-            self._files.write(path, f"{head}{marker}{schema}{ending}".encode() + newline + rest)
 
     def _definitions(self, name: str) -> Iterator[Source]:
         """Yield the sources of a step in files of the project, each once."""
