@@ -441,6 +441,17 @@ def test_the_script_is_the_entry_point_of_the_interface(project: Project) -> Non
     assert parts(root, "alice")["script"] == ("found", "workspaces/alice/src/scripts/batch.py:1", None)
 
 
+def test_the_entry_point_is_searched_in_the_order_of_the_source_folders(project: Project) -> None:
+    step = f"{STEP}interface: {{entry_point: batch.py}}\n"
+    toml = '[components]\nsource = ["lib", "src"]\n'
+    files = {"stepwell.toml": toml, "registry.d/steps/scoring.yaml": step}
+    root = project({**files, "src/scripts/batch.py": "", "lib/batch.py": ""})
+    assert parts(root)["script"] == ("found", "lib/batch.py:1", None)
+    (root / "lib/below").mkdir()
+    (root / "lib/below/batch.py").write_text("", encoding="utf-8")
+    assert parts(root)["script"] == ("ambiguous", None, None)
+
+
 def test_a_file_with_a_similar_name_is_suggested(project: Project, run_stepwell: RunStepwell) -> None:
     files = {
         "registry.d/steps/tabular_preprocessing.yaml": "name: TabularPreprocessing\ndescription: Split.\n",

@@ -165,8 +165,14 @@ class ByName(NamedTuple):
         return result if result.places else result._replace(fault="; ".join(faults))
 
     @classmethod
-    def of_entry_point(cls, entry: str, tiers: tuple[tuple[Tier, ...], ...]) -> ByName:
-        """Return the files of an entry point: those in `scripts/` if there are any."""
+    def of_entry_point(
+        cls, entry: str, tiers: tuple[tuple[Tier, ...], ...], folders: tuple[str, ...]
+    ) -> ByName:
+        """Return the files of an entry point in the first folder with any, in `scripts/` if there are any.
+
+        Args:
+            folders: source folders of the core, in search order.
+        """
         name = entry.rpartition("/")[2]
         by_tier: list[tuple[CodePlace, ...]] = []
         for equals in tiers:
@@ -176,7 +182,8 @@ class ByName(NamedTuple):
                 for file in tier.files.by_file_name.get(name, ())
                 if tier.sees(file) and f"/{file.path}".endswith(f"/{entry}")
             }
-            places = tuple(files.values())
+            first = min((_rank(place.path, folders) for place in files.values()), default=0)
+            places = tuple(place for place in files.values() if _rank(place.path, folders) == first)
             ending = f"/{ENDINGS['script'].folder}/{entry}"
             by_tier.append(tuple(place for place in places if f"/{place.path}".endswith(ending)) or places)
         return cls._first(iter(by_tier))
@@ -202,6 +209,11 @@ def files_of_entry_point(entry: str, files: Iterable[SourceFile], folders: Itera
             ending = f"/{ENDINGS['script'].folder}/{entry}"
             return [path for path in paths if f"/{path}".endswith(ending)] or paths
     return []
+
+
+def _rank(path: str, folders: tuple[str, ...]) -> int:
+    """Return the position of the folder that contains a path."""
+    return next((at for at, folder in enumerate(folders) if path.startswith(f"{folder}/")), len(folders))
 
 
 def near_file(kind: str, stem: str, tiers: tuple[tuple[Tier, ...], ...]) -> str:

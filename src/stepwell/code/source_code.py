@@ -282,7 +282,7 @@ class SourceCode:
 
         entry = (step.interface or {}).get("entry_point") if kind == "script" else None
         if entry is not None:
-            of_entry = ByName.of_entry_point(entry, tiers)
+            of_entry = ByName.of_entry_point(entry, tiers, self._project.settings.component_folders)
             if of_entry.places:
                 return entry, of_entry
         if kind in ENDINGS:

@@ -266,7 +266,11 @@ def _in_files(
     from stepwell.source.python.occurrences import Words, mentions_in, places_in
 
     words = Words(names)
-    listed = sorted(list_sources(root, ("",), (*_PYTHON, *_DATA)))
+    listed = sorted(
+        file
+        for file in list_sources(root, ("",), (*_PYTHON, *_DATA))
+        if "node_modules" not in file.path.split("/")
+    )
     for done, file in enumerate(listed):
         if progress is not None and done % 64 == 0:
             progress(done, len(listed))
