@@ -143,8 +143,12 @@ def edit(root: Path, kind: str, *arguments: Any) -> None:
         time.sleep(0.06)
 
 
+def cache_of(root: Path) -> Path:
+    return next((root / ".stepwell" / "cache").glob("project-*"), root / "none")
+
+
 def damage(root: Path, kind: str, others: Path, chance: random.Random) -> None:
-    cache = root / ".stepwell" / "cache" / "project"
+    cache = cache_of(root)
     if not cache.is_file():
         return
     content = cache.read_bytes()
@@ -161,7 +165,7 @@ def damage(root: Path, kind: str, others: Path, chance: random.Random) -> None:
         load_cached(str(root), TODAY, CacheOptions(b"o" * 32))
     elif kind == "other project":
         load_cached(str(others), TODAY, OPTIONS)
-        shutil.copyfile(others / ".stepwell" / "cache" / "project", cache)
+        shutil.copyfile(cache_of(others), cache)
 
 
 def content_of(loaded: LoadResult) -> dict[str, Any]:
@@ -302,7 +306,7 @@ def stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_nothing_is_decoded_before_it_is_authenticated(stored: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cache = stored / ".stepwell" / "cache" / "project"
+    cache = cache_of(stored)
     content = cache.read_bytes()
     sealed = open_sealed(str(cache), KEY)
     assert sealed is not None

@@ -114,10 +114,11 @@ def test_the_cache_is_in_the_project_and_private(project: Project, monkeypatch: 
     root = project(FILES)
     stepwell.open(root)
     folder = root / ".stepwell" / "cache"
-    assert sorted(path.name for path in folder.iterdir()) == [".gitignore", "project"]
+    ignored, file = sorted(folder.iterdir())
+    assert (ignored.name, file.name[:8]) == (".gitignore", "project-")
     assert (folder / ".gitignore").read_text() == "*\n"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    assert stat.S_IMODE((folder / "project").stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
     key = Path(os.environ["XDG_STATE_HOME"], "stepwell", "cache-key")
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
     assert len(key.read_bytes()) == 32
@@ -133,7 +134,7 @@ def test_a_variable_moves_or_disables_the_cache(
     assert not (tmp_path / "own").exists()
     run_stepwell("check", cwd=root, env={"STEPWELL_CACHE_DIR": str(tmp_path / "own")})
     assert not (root / ".stepwell").exists()
-    assert len(list((tmp_path / "own").glob("*/project"))) == 1
+    assert len(list((tmp_path / "own").glob("*/project-*"))) == 1
 
 
 def test_a_key_that_others_can_read_is_not_used(tmp_path: Path) -> None:
@@ -340,7 +341,11 @@ def test_processes_write_at_the_same_time(project: Project, environment: Mapping
     for process in started:
         out, err = process.communicate()
         assert (process.returncode, err) == (0, b""), out
-    assert sorted(path.name for path in (root / ".stepwell/cache").iterdir()) == [".gitignore", "project"]
+    kinds = [path.name[:8] for path in sorted((root / ".stepwell/cache").iterdir())]
+    assert kinds == [".gitigno", "project-"]
+        ".gitigno",
+        "project-",
+    ]
     options = cache_options(variables)
     assert load_cached(str(root), TODAY, options).snapshot.core["Scoring"].description == "Score 19."
 
@@ -358,3 +363,18 @@ def test_doctor_reports_why_nothing_is_cached(
     (root / ".stepwell").symlink_to(tmp_path)
     kept = {"STEPWELL_CACHE_DIR": str(tmp_path / "kept")}
     assert "behind a link" not in run_stepwell("doctor", cwd=root, env=kept).stdout
+
+
+@pytest.mark.usefixtures("settled")
+def test_each_environment_has_its_own_file(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = project(FILES)
+    path = list(sys.path)
+    for number in range(10):
+        monkeypatch.setattr(sys, "path", [*path, str(tmp_path / str(number))])
+        assert load_cached(str(root), TODAY, OPTIONS).summary is None
+        assert load_cached(str(root), TODAY, OPTIONS).summary is not None
+    monkeypatch.setattr(sys, "path", [*path, str(tmp_path / "8")])
+    assert load_cached(str(root), TODAY, OPTIONS).summary is not None
+    assert len(list((root / ".stepwell" / "cache").glob("project-*"))) == 8

@@ -45,7 +45,8 @@ if TYPE_CHECKING:
 __all__ = ["CacheOptions", "cache_options", "installed_plugins", "load_cached"]
 
 _FOLDER: Final = ".stepwell"
-_NAME: Final = "project"
+_MOST: Final = 8
+"""Environments whose last loads are kept."""
 _VARIABLE: Final = "STEPWELL_CACHE_DIR"
 
 
@@ -101,7 +102,7 @@ def _load_cached(
     folder: str, root: str, today: date, options: CacheOptions, progress: Progress | None
 ) -> LoadResult:
     place, key = options.folder_of(root), options.key
-    stored = _stored(os.path.join(place, _NAME), key) if place and key is not None else None
+    stored = _stored(os.path.join(place, _name()), key) if place and key is not None else None
     differences = None
     if stored is not None and key is not None:
         differences = stored.observations.compare(root, by_content=options.verify)
@@ -113,7 +114,7 @@ def _load_cached(
     from stepwell.resolve.load import load
     from stepwell.resolve.plugins import find_plugins
 
-    draft = SealedDraft.begin(place, _NAME) if place and os.path.isdir(root) else None
+    draft = SealedDraft.begin(place, _name()) if place and os.path.isdir(root) else None
     if draft is None or key is None:
         return load(open_project(folder), today, progress, find_plugins)
     try:
@@ -153,6 +154,11 @@ def installed_plugins() -> tuple[Plugin, ...]:
     return find_plugins()
 
 
+def _name() -> str:
+    """Return the name of the file for this interpreter and its path, so that environments share a folder."""
+    return f"project-{digest_of(repr((_VERSION, sys.path)).encode('utf-8', 'surrogateescape'))[:8].hex()}"
+
+
 def _unknown(_: Listed) -> CheckedFile | None:
     return None
 
@@ -161,7 +167,8 @@ def _store(
     loaded: LoadResult, recorder: Recorder, environment: _Environment, draft: SealedDraft, key: bytes
 ) -> None:
     observations = recorder.observations(draft.began)
-    draft.commit(key, *_encoded(loaded, observations, recorder.contents, environment))
+    if draft.commit(key, *_encoded(loaded, observations, recorder.contents, environment)):
+        draft.remove_older(_MOST)
 
 
 _Environment = tuple[
@@ -240,7 +247,7 @@ class _Stored:
 
     def renew(self, root: str, folder: str, key: bytes, *, verify: bool) -> None:
         """Store today's signatures of files that were compared by content."""
-        draft = SealedDraft.begin(folder, _NAME)
+        draft = SealedDraft.begin(folder, _name())
         if draft is None:
             return
         differences = self.observations.compare(root, by_content=verify)
@@ -418,10 +425,9 @@ class _Body:
             }
 
         core = View(None, tables(None, None), diagnostics[None])
-        views = Views(
-            dict(self._workspaces_by_id()), lambda key: View(key, tables(key, core), diagnostics[key])
-        )
-        return Snapshot(core, dict(self._workspaces_by_id()), views)
+        workspaces = dict(self._workspaces_by_id())
+        views = Views(workspaces, lambda key: View(key, tables(key, core), diagnostics[key]))
+        return Snapshot(core, workspaces, views)
 
     def load(self, root: str, today: date) -> LoadResult:
         """Load the project as it was stored, with everything that reloads need."""

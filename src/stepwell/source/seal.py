@@ -167,6 +167,15 @@ class SealedDraft:
             return False
         return True
 
+    def remove_older(self, most: int) -> None:
+        """Remove the oldest files of the folder, except the newest ones."""
+        folder, name = os.path.split(self._target)
+        kind = f"{name.partition('-')[0]}-"
+        with suppress(OSError):
+            paths = [os.path.join(folder, other) for other in os.listdir(folder) if other.startswith(kind)]
+            for path in sorted(paths, key=os.path.getmtime)[:-most]:
+                os.unlink(path)
+
     def discard(self) -> None:
         """Remove the file."""
         with suppress(OSError):

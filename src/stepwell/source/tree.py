@@ -6,8 +6,9 @@ All readers use a Tree, so that every source is checked and layered by the same 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
+from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, final
 
 from stepwell.source.errors import ProjectError
@@ -117,9 +118,7 @@ class Folder:
 
     def read(self, path: str) -> bytes | Diagnostic:
         """Return the bytes of a regular file of at most ``MAX_BYTES``, or a finding."""
-        from stepwell.source.read import read_bytes  # not needed by a load from the cache
-
-        return read_bytes(self.root, path)
+        return _reader()(self.root, path)
 
     def scan(self, folder: str) -> Iterator[TreeEntry]:
         """Yield the entries of a folder in any order."""
@@ -143,6 +142,13 @@ class Folder:
 
     def expect(self, paths: Iterable[str]) -> None:
         """Do nothing: files on disk need no prefetching."""
+
+
+@cache
+def _reader() -> Callable[[str, str], bytes | Diagnostic]:
+    from stepwell.source.read import read_bytes  # not needed by a load from the cache
+
+    return read_bytes
 
 
 def read_document(tree: Tree, path: str) -> Document | Diagnostic:
