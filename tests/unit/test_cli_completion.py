@@ -18,6 +18,7 @@ FILES = {
     "workspaces/alice/local/steps/scanning.yaml": "name: Scanning\ndescription: Scan it.\n",
     "workspaces/albert/workspace.yaml": "",
     "workspaces/bob/workspace.yaml": "",
+    "stepwell.toml": '[vocabulary]\nframeworks = ["pandas", "xgboost"]\n',
 }
 
 
@@ -53,6 +54,22 @@ def completed(run_stepwell: RunStepwell, cwd: Path, words: str, **env: str) -> l
         ("stepwell check ", ["file,"]),
         ("stepwell check registry", ["file,registry"]),
         ("stepwell freeze --output gen", ["file,gen"]),
+        ("stepwell set Sco", ["plain,Scoring"]),
+        ("stepwell set Scoring fram", ["plain,framework="]),
+        ("stepwell set Scoring framework=p", ["plain,framework=pandas"]),
+        (
+            "stepwell set Scoring conflict_resolution_strategy=w",
+            ["plain,conflict_resolution_strategy=workspace_priority"],
+        ),
+        ("stepwell set --where fram", ["plain,framework="]),
+        ("stepwell set Scoring nothing=", []),
+        ("stepwell unset Scoring environment", ["plain,environment_tags"]),
+        ("stepwell override Scoring -w al", ["plain,albert", "plain,alice"]),
+        ("stepwell override Scoring --set prio", ["plain,priority="]),
+        ("stepwell rename Sca", ["plain,Scaling"]),
+        ("stepwell move Scor", ["plain,Scoring"]),
+        ("stepwell move Scoring --from a", ["plain,albert", "plain,alice"]),
+        ("stepwell rebase b", ["plain,bob"]),
         ("stepwell init ", ["dir,"]),
         ("stepwell list --project ", ["dir,"]),
     ],

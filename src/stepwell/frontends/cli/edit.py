@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from datetime import date
 from functools import wraps
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -36,6 +36,9 @@ from stepwell.source.diagnostic import Diagnostic, Severity
 from stepwell.source.document import thaw
 from stepwell.source.escape_control import visible
 from stepwell.source.wording import counted
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -186,6 +189,54 @@ def steps_edits(registry: Registry) -> Any:
     return StepEdits(project, registry.snapshot, files), files
 
 
+def _complete_argument(
+    ctx: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Complete the name of the step, then fields as ``field=``, and allowed values after it."""
+    is_first = not ctx.params.get("arguments") and not ctx.params.get("where")
+    if is_first and "=" not in incomplete:
+        return complete_step(ctx, parameter, incomplete)
+    return _complete_assignment(ctx, parameter, incomplete)
+
+
+def _complete_assignment(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete fields as ``field=``, and allowed values after it."""
+    from click.shell_completion import CompletionItem
+
+    field, equals, _text = incomplete.partition("=")
+    words = [f"{field}={value}" for value in _allowed_values(ctx, field)] if equals else _fields("=")
+    return [CompletionItem(word) for word in words if word.startswith(incomplete)]
+
+
+def _complete_field(_ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(field) for field in _fields("") if field.startswith(incomplete)]
+
+
+def _fields(suffix: str) -> list[str]:
+    from stepwell.model.schema import fields
+
+    return [f"{field}{suffix}" for field in fields("step") if field != "name"]
+
+
+def _allowed_values(ctx: click.Context, field: str) -> list[str]:
+    """Return the values that the schema or the vocabulary of the project allows for a field."""
+    from stepwell.check.definition.not_in_vocabulary import FIELDS
+    from stepwell.source.errors import StepwellError
+    from stepwell.write.scaffold import NotWritten, located
+
+    try:
+        _, form = located(field)
+        vocabulary = project_of(CommonOptions(ctx.params.get("project"), True, False)).settings.vocabulary
+    except (NotWritten, StepwellError):
+        return []
+    words = [value for value in (form or {}).get("enum", ()) if value is not None]
+    for name, allowed in vocabulary.items():
+        words += allowed if field in FIELDS[name] else ()
+    return words
+
+
 _SET_EXAMPLE = """\b
 Examples:
   stepwell set XGBoostTraining framework=xgboost
@@ -196,12 +247,13 @@ Examples:
 
 @click.command("set", epilog=_SET_EXAMPLE, short_help="Set fields of a step in its files.")
 @click.argument(
-    "arguments", metavar="[STEP] FIELD=VALUE...", nargs=-1, required=True, shell_complete=complete_step
+    "arguments", metavar="[STEP] FIELD=VALUE...", nargs=-1, required=True, shell_complete=_complete_argument
 )
 @click.option(
     "--where",
     metavar="FIELD=VALUE",
     multiple=True,
+    shell_complete=_complete_assignment,
     help="Instead of STEP, edit every step of the view with this value (repeatable).",
 )
 @workspace_option(_IN_FILES, from_environment=False)
@@ -284,7 +336,7 @@ Examples:
 
 @click.command("unset", epilog=_UNSET_EXAMPLE, short_help="Remove fields of a step from its files.")
 @click.argument("step", shell_complete=complete_step)
-@click.argument("fields", metavar="FIELD...", nargs=-1, required=True)
+@click.argument("fields", metavar="FIELD...", nargs=-1, required=True, shell_complete=_complete_field)
 @workspace_option(_IN_FILES, from_environment=False)
 @edit_options
 @project_options
@@ -322,7 +374,14 @@ Examples:
 @click.command("override", epilog=_OVERRIDE_EXAMPLE, short_help="Override fields of a step in a workspace.")
 @click.argument("step", shell_complete=complete_step)
 @workspace_option("Workspace of the override; required.", from_environment=False)
-@click.option("--set", "fields", metavar="FIELD=VALUE", multiple=True, help="Override a field (repeatable).")
+@click.option(
+    "--set",
+    "fields",
+    metavar="FIELD=VALUE",
+    multiple=True,
+    shell_complete=_complete_assignment,
+    help="Override a field (repeatable).",
+)
 @edit_options
 @project_options
 def override(

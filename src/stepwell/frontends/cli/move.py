@@ -126,8 +126,22 @@ Examples:
 
 @click.command("move", epilog=_MOVE_EXAMPLE, short_help="Move a step to another workspace or to the core.")
 @click.argument("step", shell_complete=complete_step)
-@click.option("--from", "origin", metavar="ID", required=True, help="Workspace of the step, or `core`.")
-@click.option("--to", "target", metavar="ID", required=True, help="Workspace to move it to, or `core`.")
+@click.option(
+    "--from",
+    "origin",
+    metavar="ID",
+    required=True,
+    shell_complete=complete_workspace,
+    help="Workspace of the step, or `core`.",
+)
+@click.option(
+    "--to",
+    "target",
+    metavar="ID",
+    required=True,
+    shell_complete=complete_workspace,
+    help="Workspace to move it to, or `core`.",
+)
 @edit_options
 @project_options
 def move(

@@ -191,81 +191,83 @@ def _carried(text: Text, document: Document, start: int, end: int, pointer: Poin
     return 0, "".join(f"{note}{text.newline}" for note in comments)
 
 
-def _spliced(text: Text, document: Document, pointer: Pointer, start: int, end: int, new: str) -> str:
-    """Replace a stretch, and move its comments above the entry."""
-    line, notes = _carried(text, document, start, end, pointer)
+def _spliced(
+    text: Text, document: Document, pointer: Pointer, start: int, end: int, new: str, kept: int = -1
+) -> str:
+    """Replace a stretch, and move its comments above the entry.
+
+    Args:
+        kept: position in the stretch from which the new text contains the comments itself.
+    """
+    line, notes = _carried(text, document, start, end if kept < 0 else kept, pointer)
     return text.text[:line] + notes + text.text[line:start] + new + text.text[end:]
 
 
 def _replaced(text: Text, pointer: Pointer, value: Any, document: Document) -> Iterator[str]:
-    start, end = text.values[pointer]
     if not pointer:
         return
+    start, end = text.values[pointer]
     in_flow = _in_flow(text, pointer)
-    old = text.text[start:end]
-    opens = _opens(text, pointer)
     is_collection = isinstance(value, (dict, list)) and bool(value)
-    after = _after_key(text, pointer)
-    entry = _entry_start(text, pointer)
-    was_block = bool(old) and text.text[start - 1 : start] in " \n\r" and opens not in ("{", "[", "'", '"')
-    starts_line = _is_on_own_line(text, start)
-    if not is_collection or in_flow or opens in ("{", "[") or _is_short(value, text, start):
-        gap = " " if old == "" and text.text[start - 1 : start] not in (" ", "[", ",", "{") else ""
-        styles = (opens if opens in ("'", '"') else "", "", '"')
-        written = (
-            [flow(value)]
-            if is_collection
-            else [scalar(value, in_flow=in_flow, style=style) for style in styles]
-        )
-        if (
-            (opens in ("|", ">") or "\n" in str(value))
-            and isinstance(value, str)
-            and entry is not None
-            and not in_flow
-        ):
-            literal = _literal(value, text.indentation(entry), text.newline)
-            written = [literal, *written] if literal is not None else written
-        for new in written:
-            if not (was_block and starts_line):
-                yield _spliced(text, document, pointer, start, end, gap + new)
-            if old == "":
-                yield text.replaced(start, end, ": " + new)  # a flow key without a value
-            if after is not None:
-                yield _spliced(text, document, pointer, after, end, " " + new)
-                if text.text[after : text.line_end(after)].strip().startswith("#"):
-                    yield text.replaced(start, end, new)
+    after, entry = _after_key(text, pointer), _entry_start(text, pointer)
+    if not is_collection or in_flow or _opens(text, pointer) in ("{", "[") or _is_short(value, text, start):
+        for new in _inline(text, pointer, value, entry, in_flow=in_flow):
+            yield from _replaced_inline(text, document, pointer, after, new)
     if is_collection and not in_flow and after is not None and entry is not None:
-        indent = text.indentation(entry)
-        for lines in _nested(value, text, pointer, indent):
-            stop = text.line_end(end)
-            if starts_line or old == "":  # the comment of the key's own line stays
-                first_end = text.line_end(after)
-                kept = text.text[after:first_end].rstrip()
-                line, notes = _carried(text, document, first_end, max(end, first_end), pointer)
-                rest = text.text[end:stop] if end > first_end else ""
-                yield (
-                    text.text[:line]
-                    + notes
-                    + text.text[line:after]
-                    + kept
-                    + rest
-                    + text.newline
-                    + lines
-                    + text.text[max(stop, first_end) :]
-                )
-            line, notes = _carried(text, document, after, end, pointer)
-            rest = text.text[end:stop].rstrip()
-            yield (
-                text.text[:line]
-                + notes
-                + text.text[line:after]
-                + rest
-                + text.newline
-                + lines
-                + text.text[stop:]
-            )
+        for lines in _nested(value, text, pointer, text.indentation(entry)):
+            yield from _replaced_by_lines(text, document, pointer, after, text.newline + lines)
         yield _spliced(text, document, pointer, start, end, flow(value))
         yield _spliced(text, document, pointer, after, end, " " + flow(value))
+
+
+def _inline(text: Text, pointer: Pointer, value: Any, entry: int | None, *, in_flow: bool) -> Iterator[str]:
+    """Yield a value as it may be written after its key, in the style of the old value first."""
+    opens = _opens(text, pointer)
+    if isinstance(value, (dict, list)) and value:
+        yield flow(value)
+        return
+    if (
+        isinstance(value, str)
+        and entry is not None
+        and not in_flow
+        and (opens in ("|", ">") or "\n" in value)
+    ):
+        literal = _literal(value, text.indentation(entry), text.newline)
+        yield from () if literal is None else (literal,)
+    for style in (opens if opens in ("'", '"') else "", "", '"'):
+        yield scalar(value, in_flow=in_flow, style=style)
+
+
+def _replaced_inline(
+    text: Text, document: Document, pointer: Pointer, after: int | None, new: str
+) -> Iterator[str]:
+    """Yield texts with a value in the place of another."""
+    start, end = text.values[pointer]
+    is_empty = start == end
+    is_block = not is_empty and _is_on_own_line(text, start) and _opens(text, pointer) not in tuple("{['\"")
+    if not is_block:
+        gap = " " if is_empty and text.text[start - 1 : start] not in (" ", "[", ",", "{") else ""
+        yield _spliced(text, document, pointer, start, end, gap + new)
+    if is_empty:
+        yield text.replaced(start, end, ": " + new)  # a flow key without a value
+    if after is not None:
+        yield _spliced(text, document, pointer, after, end, " " + new)
+        if text.text[after : text.line_end(after)].strip().startswith("#"):
+            yield text.replaced(start, end, new)
+
+
+def _replaced_by_lines(
+    text: Text, document: Document, pointer: Pointer, after: int, lines: str
+) -> Iterator[str]:
+    """Yield texts with the lines of a collection below the key of a value."""
+    start, end = text.values[pointer]
+    stop, first_end = text.line_end(end), text.line_end(after)
+    if _is_on_own_line(text, start) or start == end:  # the comment in the line of the key stays
+        rest = text.text[end:stop] if end > first_end else ""
+        last = max(end, first_end)
+        yield _spliced(text, document, pointer, first_end, max(stop, first_end), rest + lines, kept=last)
+    rest = text.text[end:stop].rstrip()
+    yield _spliced(text, document, pointer, after, stop, rest + lines, kept=end)
 
 
 def _is_short(value: Any, text: Text, start: int) -> bool:
