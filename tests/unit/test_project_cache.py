@@ -343,9 +343,6 @@ def test_processes_write_at_the_same_time(project: Project, environment: Mapping
         assert (process.returncode, err) == (0, b""), out
     kinds = [path.name[:8] for path in sorted((root / ".stepwell/cache").iterdir())]
     assert kinds == [".gitigno", "project-"]
-        ".gitigno",
-        "project-",
-    ]
     options = cache_options(variables)
     assert load_cached(str(root), TODAY, options).snapshot.core["Scoring"].description == "Score 19."
 
