@@ -13,6 +13,7 @@ import tarfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,9 @@ from stepwell.run.pipelines import Options, RunDatabase, RunRecord, run_plan
 from stepwell.run.pipelines.artifacts import digest_of, place_of
 from stepwell.run.pipelines.engines import Dask, EngineError, Local
 from stepwell.run.pipelines.remote import RemoteFault
-from stepwell.run.pipelines.shared_store import SharedStore
-from stepwell.run.pipelines.task import Artifact
+from stepwell.run.pipelines.shared_store import SharedStore, perform_apart
+from stepwell.run.pipelines.task import Artifact, AttemptOutcome, Task
+from stepwell.run.pipelines.worker import keep_apart
 
 Project = Callable[[Mapping[str, "str | bytes"]], Path]
 
@@ -257,6 +259,67 @@ def test_a_run_that_is_interrupted_stops_its_scripts_elsewhere(project: Project,
     running.communicate(timeout=60)
     assert running.returncode == 130
     wait_for(lambda: not Path(f"/proc/{pid}").exists(), 20)
+
+
+class Apart:
+    """An engine in this process that uses only the store, as a worker on another machine does."""
+
+    name = "apart"
+    room = 1
+    resources: Mapping[str, float] = {}
+    shares_folders = False
+
+    def __init__(self, scratch: Path) -> None:
+        self.scratch = scratch
+        self.waiting: list[Task] = []
+
+    def start(self) -> Apart:
+        return self
+
+    def submit(self, task: Task) -> None:
+        self.waiting.append(task)
+
+    def finished(self, seconds: float) -> AttemptOutcome | None:
+        del seconds
+        if not self.waiting:
+            return None
+        task = self.waiting.pop()
+        return keep_apart(task, *perform_apart(replace(task, folder="/nowhere"), str(self.scratch)))
+
+    def close(self) -> None:
+        pass
+
+
+def test_an_attempt_needs_only_the_store_and_the_task(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scratch, store = tmp_path / "scratch", f"file://{tmp_path}/store"
+    scratch.mkdir()
+    root = project(SHARED)
+    made = run(root, "Sums", Apart(scratch), store=store)
+    assert [(step.state.value, step.fault) for step in made.steps] == [("done", ""), ("done", "")]
+    assert (Path(made.folder) / "outputs/total.total").read_text() == '{"total": 3}'
+    assert [path.name for path in scratch.iterdir()] == ["stepwell-objects"]
+    shutil.rmtree(root / ".stepwell")
+    assert states(run(root, "Sums", Apart(scratch), store=store)) == {"make": "cached", "total": "cached"}
+    (root / "src/scripts/total.py").write_text("print('about to fail')\nraise SystemExit(3)\n")
+    failed = run(root, "Sums", Apart(scratch), store=store)
+    assert states(failed) == {"make": "cached", "total": "failed"}
+    log = Path(failed.folder, failed.steps[1].attempts[0].folder, "log.txt")
+    assert log.read_text() == "about to fail\n"
+    for path in (tmp_path / "store").rglob("*.tar"):
+        path.write_bytes(b"no archive")
+    shutil.rmtree(scratch / "stepwell-objects")
+    shutil.rmtree(root / ".stepwell")
+    with pytest.raises(EngineError, match=r"the artifact store cannot be used: .*not an artifact"):
+        run(root, "Sums", Apart(scratch), store=store)
+    monkeypatch.setenv("PATH", "/bin:/of/the/worker")
+    script = "import os\nopen('/opt/ml/processing/output/a', 'w').write(os.environ['PATH'])\n"
+    root = project(single(script, OUT))
+    with RunDatabase(str(root), store) as record:
+        options = Options(machine={"PATH": "/of/the/scheduler"})
+        done = run_plan(plan(root, "Only")[0], record, Apart(scratch), options=options)
+    assert (Path(done.folder) / "outputs/it.out/a").read_text() == "/bin:/of/the/worker"
 
 
 def test_artifacts_are_stored_whole_and_checked(tmp_path: Path) -> None:

@@ -298,15 +298,10 @@ class RunDatabase:
         )
 
     def _fetched(self, digest: str) -> bool:
-        if self.shared is None:
+        if self.shared is None or not self.shared.has(digest):
             return False
         os.makedirs(self.objects, exist_ok=True)
-        try:
-            self.shared.get(digest, self.objects)
-        except RemoteFault as error:
-            if "does not exist" in str(error):
-                return False
-            raise
+        self.shared.get(digest, self.objects)
         return True
 
     def last(self, pipeline: str | None = None, before: str | None = None) -> str | None:

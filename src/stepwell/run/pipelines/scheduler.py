@@ -297,7 +297,7 @@ class _Scheduler:
             step.compiled,
             step.script.folders,
             step.arguments,
-            tuple({**self._options.machine, **step.environment}.items()),
+            tuple({**(self._options.machine if shared is None else {}), **step.environment}.items()),
             ports,
             step.outputs,
             self._options.limits,
@@ -305,6 +305,7 @@ class _Scheduler:
             self._mark,
             "" if shared is None else shared.url,
             () if shared is None else tuple(step.files.items()),
+            () if shared is None else tuple(self._options.machine),
         )
 
     def _submit(self, submission: _Submission, session: Session) -> None:

@@ -43,10 +43,13 @@ class SharedStore:
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
 
+    def has(self, digest: str) -> bool:
+        """Return whether an artifact is there."""
+        return exists(self._archive(digest))
+
     def put(self, digest: str, path: str) -> None:
         """Store a file or folder, unless it is there."""
-        name = f"objects/{digest[:2]}/{digest[2:]}.tar"
-        if exists(self._at(name)):
+        if self.has(digest):
             return
         with tempfile.TemporaryDirectory(prefix="stepwell-store-") as folder:
             archive = os.path.join(folder, "artifact.tar")
@@ -54,7 +57,7 @@ class SharedStore:
                 for relative, _ in walk(path):
                     inner = f"{_FOLDER}{relative}" if relative else _FILE
                     file.add(os.path.join(path, relative) if relative else path, inner, recursive=False)
-            publish(archive, self._at(name), "artifact.tar")
+            publish(archive, self._archive(digest), "artifact.tar")
 
     def get(self, digest: str, objects: str) -> str:
         """Copy an artifact to a local store, and return its path there."""
@@ -63,7 +66,7 @@ class SharedStore:
             return place
         os.makedirs(os.path.dirname(place), exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".fetched-", dir=objects) as folder:
-            url = self._at(f"objects/{digest[:2]}/{digest[2:]}.tar")
+            url = self._archive(digest)
             made = _unpacked(fetch(url, folder), folder, url)
             try:
                 fits = digest_of(made)[0] == digest
@@ -117,6 +120,9 @@ class SharedStore:
         """Return whether the attempts with a mark were cancelled."""
         return exists(self._at(f"stops/{mark}"))
 
+    def _archive(self, digest: str) -> str:
+        return self._at(f"objects/{digest[:2]}/{digest[2:]}.tar")
+
     def _at(self, name: str) -> str:
         return location(f"{self.url}/{name}", "/")
 
@@ -167,8 +173,10 @@ def _local(task: Task, store: SharedStore, folder: str, objects: str) -> Task:
         replace(port, source=store.get(port.digest, objects)) if port.source and port.digest else port
         for port in task.inputs
     )
+    own = {name: os.environ[name] for name in task.machine if name in os.environ}
     return replace(
         task,
+        environment=tuple({**own, **dict(task.environment)}.items()),
         folder=os.path.join(folder, "attempts"),
         objects=objects,
         stop=os.path.join(folder, "stop"),

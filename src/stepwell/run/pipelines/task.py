@@ -82,6 +82,7 @@ class Task:
         mark: name in the shared store whose existence cancels the attempt.
         store: URL of the shared store; empty if workers see the folders.
         files: script and its local imports by path, for workers that do not see them.
+        machine: variables that such a worker takes from its own environment.
     """
 
     token: str
@@ -103,6 +104,7 @@ class Task:
     mark: str = ""
     store: str = ""
     files: tuple[tuple[str, bytes], ...] = ()
+    machine: tuple[str, ...] = ()
 
 
 @final
