@@ -18,6 +18,7 @@ import pytest
 
 from stepwell.source.document import Document, Pointer, thaw
 from stepwell.source.read import read_text
+from stepwell.write.edit import format as format_module
 from stepwell.write.edit.engine import Change, EditRefused, Remove, Rename, Set, at, edited
 from stepwell.write.edit.format import formatted
 from stepwell.write.edit.text import comments_in
@@ -318,6 +319,12 @@ def check_format(path: str, content: bytes, noun: str | None) -> bool:
     assert _equal(thaw(after.data), thaw(before.data)), shown
     assert Counter(comments_in(before)) == Counter(comments_in(after)), shown
     assert formatted(path, result, noun) == result, shown
+    monkey = format_module._is_flat_and_tidy
+    format_module._is_flat_and_tidy = lambda *_: False
+    try:
+        assert formatted(path, content, noun) == result, shown  # without the shortcut
+    finally:
+        format_module._is_flat_and_tidy = monkey
     return is_tidy(result)
 
 

@@ -477,7 +477,7 @@ def fmt(paths: tuple[str, ...], check: bool, diff: bool, form: str, common: Comm
     their meaning: each result is read again and compared. A comment for editors that refers to a missing
     schema refers to the project's schema again. Files with syntax errors are reported and skipped.
     """
-    from stepwell.write.edit.format import definition_files
+    from stepwell.write.edit.format import SchemaComments, definition_files
     from stepwell.write.edit.plan import FileEdits
 
     project = project_of(common)
@@ -486,7 +486,9 @@ def fmt(paths: tuple[str, ...], check: bool, diff: bool, form: str, common: Comm
         wanted = {way for path in paths for way in in_project(project.root, path)}
         listed = {path: noun for path, noun in listed.items() if any(_is_in(path, way) for way in wanted)}
     files = FileEdits(project)
-    skipped = [error for path, noun in listed.items() if (error := _format(files, path, noun)) is not None]
+    comments = SchemaComments(project)
+    results = [_format(files, comments, path, schema) for path, schema in listed.items()]
+    skipped = [error for error in results if error is not None]
     for error in skipped:
         click.echo(f"cannot format {visible(error)}", err=True)
     is_written = not (check or diff) and bool(files.files)
@@ -511,16 +513,16 @@ def fmt(paths: tuple[str, ...], check: bool, diff: bool, form: str, common: Comm
     return int(bool(skipped) or (bool(files.files) and not is_written))
 
 
-def _format(files: Any, path: str, schema: str) -> str | None:
+def _format(files: Any, comments: Any, path: str, schema: str) -> str | None:
     """Plan the format of one file, or return why it cannot be formatted."""
     from stepwell.write.edit.engine import EditRefused
-    from stepwell.write.edit.format import formatted, with_schema_path
+    from stepwell.write.edit.format import formatted
 
     try:
         content = files.content(path)
         if content is not None:
             result = formatted(path, content, schema)
-            files.write(path, with_schema_path(files.project, path, schema, result))
+            files.write(path, comments.corrected(path, schema, result))
     except EditRefused as error:
         return str(error)
     return None

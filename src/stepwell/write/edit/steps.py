@@ -21,7 +21,7 @@ from stepwell.source.document import Pointer, thaw
 from stepwell.source.merge_patch import merge_patch
 from stepwell.source.python.occurrences import with_renamed_strings
 from stepwell.write.edit.engine import EditRefused, at
-from stepwell.write.edit.format import with_schema_path
+from stepwell.write.edit.format import SchemaComments
 from stepwell.write.edit.plan import FileEdits
 from stepwell.write.edit.text import Change, Remove, Set, comments_in
 from stepwell.write.migrate.plan import file_text
@@ -239,7 +239,7 @@ class StepEdits:
             self._files.move(path, goal)
             schema = "step-override" if layer is Layer.OVERRIDE else "step"
             content = self._files.content(goal) or b""
-            self._files.write(goal, with_schema_path(self._project, goal, schema, content))
+            self._files.write(goal, SchemaComments(self._project).corrected(goal, schema, content))
 
     def _merge_into_core(self, source: Source, name: str) -> None:
         """Apply an override to the definition of the core, and delete it."""
