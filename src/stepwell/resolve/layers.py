@@ -23,6 +23,7 @@ from stepwell.model import (
     schema_errors,
 )
 from stepwell.model.layer import Applied, Layer, Source
+from stepwell.model.record import facts
 from stepwell.model.settings import Settings
 from stepwell.resolve.plugins import package_of
 from stepwell.source.diagnostic import Diagnostic, Related, Severity, Span, in_order
@@ -69,10 +70,14 @@ def add_to_index(
     """Add a step to the indexes."""
     if not isinstance(definition, StepDefinition):
         return
-    name, config_class = definition.name, definition.config_class
+    data = definition.data  # reading attributes would cost half of a reload
+    suffix, requires = facts(StepDefinition.SCHEMA).conventions["config_class"]
+    name, config_class = data["name"], data.get("config_class")
+    if config_class is None and data.get(requires) is not None:
+        config_class = name + suffix
     if config_class is not None:
         by_config_class[config_class] = (*by_config_class.get(config_class, ()), name)
-    for alias in definition.aliases:
+    for alias in data.get("aliases") or ():
         by_alias[alias] = (*by_alias.get(alias, ()), name)
 
 
@@ -170,11 +175,41 @@ class Overlay(NamedTuple):
 
 def layer_core(files: Collection[CheckedFile], settings: Settings) -> LayerTables:
     """Build the core's tables."""
-    served = _layer_core(files, settings)
-    if all(file.partial is None for file in files):
-        return served
+    broken = [file for file in files if file.partial is not None]
+    if not broken:
+        return _layer_core(files, settings)
     written = _layer_core([file.as_written for file in files], settings)
+    served = _without(written, broken, files) or _layer_core(files, settings)
     return replace(served, diagnostics=written.diagnostics, used=written.used, written=written)
+
+
+def _without(
+    written: LayerTables, broken: Collection[CheckedFile], files: Iterable[CheckedFile]
+) -> LayerTables | None:
+    """Return the core's tables without broken files; ``None`` if one has the name of another file."""
+    names = {(file.listed.kind, file.name) for file in broken}
+    having = sum((file.listed.kind, file.name) in names for file in files)
+    if having > len(broken) or len(names) < len(broken):
+        return None
+    tables = {folder: dict(table) for folder, table in written.tables.items()}
+    left_out = {folder: dict(places) for folder, places in written.left_out.items()}
+    by_config_class, by_alias = dict(written.by_config_class), dict(written.by_alias)
+    for file in broken:
+        if file.name is None or file.place is None:
+            return None
+        definition = tables[file.listed.kind].pop(file.name, None)
+        left_out[file.listed.kind][file.name] = file.place
+        if definition is not None:
+            gone: dict[str, tuple[str, ...]] = {}
+            aliases: dict[str, tuple[str, ...]] = {}
+            add_to_index(definition, gone, aliases)
+            for table, words in ((by_config_class, gone), (by_alias, aliases)):
+                for word in words:
+                    table[word] = tuple(name for name in table[word] if name != file.name)
+                    if not table[word]:
+                        del table[word]
+    frozen = {folder: MappingProxyType(table) for folder, table in tables.items()}
+    return LayerTables(MappingProxyType(frozen), left_out, (), (), by_config_class, by_alias)
 
 
 def _layer_core(files: Collection[CheckedFile], settings: Settings) -> LayerTables:

@@ -11,6 +11,7 @@ from stepwell.code.references import check_references
 from stepwell.model.kinds import KINDS
 from stepwell.model.layer import Layer
 from stepwell.model.settings import CONFIG_NAMES, open_project
+from stepwell.resolve import collector_paused
 from stepwell.resolve.incremental import reload
 from stepwell.resolve.load import LoadResult, load, written_views
 from stepwell.resolve.plugins import find_plugins
@@ -76,7 +77,8 @@ class OpenProject:
                 return
             self._index = None
         elif others:
-            self.state = reload(self.state, others)
+            with collector_paused():
+                self.state = reload(self.state, others)
 
     def _load(self) -> LoadResult:
         return load(open_project(self.root, self._tree), self._today, plugins=find_plugins)
