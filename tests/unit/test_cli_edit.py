@@ -431,3 +431,19 @@ def test_a_stored_load_has_the_findings_and_edits_of_a_new_one(
     assert (
         root / ALICE
     ).read_text() == "name: Trees\n# mine\npriority: 30\nbased_on: {priority: 100}  # then\n"
+
+
+def test_an_invalid_definition_is_corrected(project: Project, run_stepwell: RunStepwell) -> None:
+    path = "registry.d/steps/broken.yaml"
+    text = "name: Broken\ndescription: B.\npriority: 2000  # too much\nnote: x\n"
+    root = project({**FILES, path: text})
+    ran = run_stepwell("set", "Broken", "priority=20", cwd=root)
+    assert (ran.exit_code, ran.stdout) == (0, f"edited {path}\n")
+    assert (root / path).read_text() == text.replace("2000", "20")
+    ran = run_stepwell("unset", "Broken", "x-none", cwd=root)
+    assert (ran.exit_code, "there is no `x-none`" in ran.stderr) == (2, True)
+    (root / path).write_text("name: Broken\nname: Broken\ndescription: B.\n")
+    ran = run_stepwell("set", "Broken", "priority=20", cwd=root)
+    assert ran.stderr == (
+        f"error: {path}:2: the file cannot be edited: duplicate key `name`; nothing was written\n"
+    )

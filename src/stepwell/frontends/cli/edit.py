@@ -286,11 +286,28 @@ def set_fields(
             raise click.UsageError(f"`{item}` has no value; run `stepwell unset` to remove a field")
         if pointer == ("name",):
             raise click.UsageError("the name cannot be set; run `stepwell rename`")
-    steps = [step_of(registry, view, name)] if name else _matching(view, where)
     edits, files = steps_edits(registry)
-    for step in steps:
-        edits.set(view, step, assignments)
+    skipped = _skipped_file(registry, view, name) if name else None
+    if skipped is not None:
+        edits.set_in(skipped, assignments)
+    else:
+        for step in [step_of(registry, view, name)] if name else _matching(view, where):
+            edits.set(view, step, assignments)
     return finish(registry, files, common, dry_run=dry_run, force=force, form=form)
+
+
+def _skipped_file(registry: Registry, view: View, name: str) -> str | None:
+    """Return the file of a step that the view skips because of its errors, so that an edit can correct it."""
+    from stepwell.resolve.load import load
+
+    if view.get(name) is not None:
+        return None
+    today = date.today()  # noqa: DTZ011 - the user's local date
+    for checked in load(registry.project, today, plugins=find_plugins).checked.values():
+        listed = checked.listed
+        if (listed.kind, listed.workspace, checked.name) == ("steps", view.workspace, name):
+            return listed.path
+    return None
 
 
 def _step_and_fields(arguments: tuple[str, ...], where: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
@@ -358,9 +375,13 @@ def unset_fields(
 
     registry = open_registry(common)
     view = view_of(registry, workspace)
-    definition = step_of(registry, view, step)
     edits, files = steps_edits(registry)
-    edits.unset(view, definition, [located(field)[0] for field in fields])
+    pointers = [located(field)[0] for field in fields]
+    skipped = _skipped_file(registry, view, step)
+    if skipped is not None:
+        edits.unset_in(skipped, pointers)
+    else:
+        edits.unset(view, step_of(registry, view, step), pointers)
     return finish(registry, files, common, dry_run=dry_run, force=force, form=form)
 
 

@@ -67,6 +67,22 @@ class StepEdits:
             else:
                 raise self._not_in_files(step)
 
+    def set_in(self, path: str, assignments: Iterable[Assignment]) -> None:
+        """Set fields in one definition file, which may have errors.
+
+        Raises:
+            EditRefused: the file cannot be edited.
+        """
+        self._change(path, [Set(pointer, value) for pointer, value in assignments])
+
+    def unset_in(self, path: str, pointers: Iterable[Pointer]) -> None:
+        """Remove fields from one definition file, which may have errors.
+
+        Raises:
+            EditRefused: the file cannot be edited.
+        """
+        self._change(path, [Remove(pointer) for pointer in pointers])
+
     def unset(self, view: View, step: StepDefinition, pointers: Iterable[Pointer]) -> None:
         """Remove fields of a step from the file that explains their values in a view.
 
