@@ -153,6 +153,7 @@ def test_a_key_that_others_can_read_is_not_used(tmp_path: Path) -> None:
     assert not (tmp_path / "elsewhere").exists()
     (tmp_path / "file").write_text("")
     assert user_key(str(tmp_path / "file" / "state")) is None
+    assert user_key("~/.local/state/stepwell") is None
 
 
 def test_without_a_key_nothing_is_stored(

@@ -43,6 +43,8 @@ def digest_of(content: bytes) -> bytes:
 
 def user_key(folder: str) -> bytes | None:
     """Return the user's key, created on first use; ``None`` if it cannot be kept from other users."""
+    if not os.path.isabs(folder):  # a user without a home folder
+        return None
     path = os.path.join(folder, _KEY_NAME)
     key = _read_key(path)
     if key is not None or os.path.lexists(path):
