@@ -122,18 +122,20 @@ def _load_cached(
         recorder = Recorder(root)
         project = open_project(folder, recorder)
         known: ReadCache = _unknown
+        layout = None
         if stored is not None and differences is not None and stored.has_settings_of(project):
             known = stored.known(today, differences, recorder)
+            layout = stored.layout(differences, recorder)
         # the environment of a stored load has no plugins
         plugins = () if stored is not None or not project.settings.plugins else find_plugins()
-        loaded = load(project, today, progress, lambda: plugins, known)
+        loaded = load(project, today, progress, lambda: plugins, known, layout)
         if (
             environment is not None
             and not plugins
             and recorder.is_complete_record
             and not project.diagnostics
         ):
-            _store(loaded, recorder, environment, draft, key)
+            _store(loaded, recorder, environment, draft, key, {} if stored is None else stored.kept)
         return loaded.replaced(project=project.at(Folder(root)))
     finally:
         draft.discard()
@@ -164,10 +166,15 @@ def _unknown(_: Listed) -> CheckedFile | None:
 
 
 def _store(
-    loaded: LoadResult, recorder: Recorder, environment: _Environment, draft: SealedDraft, key: bytes
+    loaded: LoadResult,
+    recorder: Recorder,
+    environment: _Environment,
+    draft: SealedDraft,
+    key: bytes,
+    kept: Mapping[str, _StoredFile],
 ) -> None:
     observations = recorder.observations(draft.began)
-    if draft.commit(key, *_encoded(loaded, observations, recorder.contents, environment)):
+    if draft.commit(key, *_encoded(loaded, observations, recorder.contents, environment, kept)):
         draft.remove_older(_MOST)
 
 
@@ -239,6 +246,7 @@ class _Stored:
     def __init__(self, sealed: Sealed) -> None:
         _, self.environment, observations, self._day, self._figures, self._found = sealed.head
         self.observations = Observations(*observations)
+        self.kept: dict[str, _StoredFile] = {}
         self._sealed = sealed
 
     def holds_on(self, today: date) -> bool:
@@ -288,7 +296,7 @@ class _Stored:
         Args:
             recorder: receives what was observed of them.
         """
-        body, signatures = self._body, self.observations.signatures
+        body, signatures, digests = self._body, self.observations.signatures, self.observations.digests
         same_day = self.holds_on(today)
         if body is None:
             return _unknown
@@ -301,12 +309,24 @@ class _Stored:
             file = None if source in differences.files else body.checked(at)
             if file is None or file.listed != listed or not (same_day or not _is_dated(file)):
                 return None
-            recorder.keep(
-                listed.path, body.contents[source], differences.renewed.get(source, signatures[source])
-            )
+            # what was compared by content was read before this load began, so its times prove nothing
+            signature = () if source in differences.renewed else signatures[source]
+            recorder.keep(listed.path, body.contents[source], signature, digests[source])
+            self.kept[listed.path] = body.files[at]
             return file
 
         return known
+
+    def layout(self, differences: Differences, recorder: Recorder) -> Layout | None:
+        """Return the listed files if all folders are the same.
+
+        Args:
+            recorder: receives what was observed of the folders.
+        """
+        if self._body is None or not differences.same_folders:
+            return None
+        recorder.keep_folders(self.observations, differences)
+        return self._body.layout()
 
     def has_settings_of(self, project: Project) -> bool:
         """Return whether a project has the settings of the load."""
@@ -439,10 +459,11 @@ class _Body:
         def known(listed: Listed) -> CheckedFile | None:
             return self.checked(self.places[listed.path])
 
-        loaded = load(project.at(tree), today, known=known, layout=self._restored_layout())
+        loaded = load(project.at(tree), today, known=known, layout=self.layout())
         return loaded.replaced(project=project)
 
-    def _restored_layout(self) -> Layout:
+    def layout(self) -> Layout:
+        """Return the listed files."""
         from stepwell.resolve.layout import Layout
 
         core, counts, settings, found = self._layout
@@ -512,9 +533,17 @@ class _Definitions(Mapping[str, Any]):
 
 
 def _encoded(
-    loaded: LoadResult, observations: Observations, contents: Mapping[str, bytes], environment: _Environment
+    loaded: LoadResult,
+    observations: Observations,
+    contents: Mapping[str, bytes],
+    environment: _Environment,
+    kept: Mapping[str, _StoredFile],
 ) -> tuple[tuple[Any, ...], bytes]:
-    """Return a load as the head and the body of a sealed file."""
+    """Return a load as the head and the body of a sealed file.
+
+    Args:
+        kept: files of an earlier load that are the same, by path.
+    """
     from stepwell.model.kinds import KIND_OF_NOUN
     from stepwell.model.layer import BASED_ON
     from stepwell.source.document import thaw
@@ -536,13 +565,16 @@ def _encoded(
         for listed in group:
             file = checked[listed.path]
             places[listed.path] = len(files)
+            if _is_dated(file):
+                day = loaded.today.toordinal()
+            if listed.path in kept:
+                files.append((at[listed.path], *kept[listed.path][1:]))
+                continue
             name, data = "", None
             if file.authored is not None and not file.diagnostics and not file.ignores:
                 name, data = file.name or "", written(file.authored)
             elif file.authored is not None:
                 data = written(file.authored)
-            if _is_dated(file):
-                day = loaded.today.toordinal()
             files.append((at[listed.path], listed.layer.value, listed.workspace, listed.kind, name, data))
 
     def ref_of(definition: Definition) -> _Ref:

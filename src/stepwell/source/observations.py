@@ -191,6 +191,7 @@ class Recorder:
         self._below = Folder(root)
         self._read = read_with_status
         self._signatures: dict[str, Signature] = {}
+        self._digests: dict[str, bytes] = {}
         self._folders: dict[str, tuple[Signature, bytes]] = {}
         self._links: dict[str, Target] = {}
         self._plain: set[str] = set()
@@ -199,10 +200,18 @@ class Recorder:
     def is_complete(self) -> bool:
         return self._below.is_complete
 
-    def keep(self, path: str, content: bytes, signature: Signature) -> None:
+    def keep(self, path: str, content: bytes, signature: Signature, digest: bytes) -> None:
         """Record a file that is known to be the same."""
         self.contents[path] = content
         self._signatures[path] = signature
+        self._digests[path] = digest
+
+    def keep_folders(self, known: Observations, differences: Differences) -> None:
+        """Record folders and links that are known to be the same."""
+        for at, (path, signature, entries) in enumerate(known.folders):
+            self._folders[path] = (_UNKNOWN if at in differences.folders else signature), entries
+        for path, target, kind in known.links:
+            self._links[path] = Target(target, None if kind is None else EntryKind(kind))
 
     def read(self, path: str) -> bytes | Diagnostic:
         """Return the bytes of a file, or a finding."""
@@ -213,6 +222,7 @@ class Recorder:
         content, status = found
         self.contents[path] = content
         self._signatures[path] = _signature(status)
+        self._digests.pop(path, None)
         return content
 
     def scan(self, folder: str) -> Iterable[TreeEntry]:
@@ -258,7 +268,7 @@ class Recorder:
         return Observations(
             files,
             [signature if is_settled(signature, began) else () for signature in signatures],
-            [digest_of(self.contents[path]) for path in files],
+            [self._digests.get(path) or digest_of(self.contents[path]) for path in files],
             [
                 (path, signature if is_settled(signature, began) else _UNKNOWN, entries)
                 for path, (signature, entries) in self._folders.items()
