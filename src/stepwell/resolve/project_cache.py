@@ -135,7 +135,7 @@ def _load_cached(
             and recorder.is_complete_record
             and not project.diagnostics
         ):
-            _store(loaded, recorder, environment, draft, key, {} if stored is None else stored.kept)
+            _store(loaded, recorder, environment, draft, key, stored)
         return loaded.replaced(project=project.at(Folder(root)))
     finally:
         draft.discard()
@@ -171,10 +171,13 @@ def _store(
     environment: _Environment,
     draft: SealedDraft,
     key: bytes,
-    kept: Mapping[str, _StoredFile],
+    stored: _Stored | None,
 ) -> None:
     observations = recorder.observations(draft.began)
-    if draft.commit(key, *_encoded(loaded, observations, recorder.contents, environment, kept)):
+    kept = {} if stored is None else stored.kept
+    is_dated = stored is not None and not stored.is_timeless
+    parts = _encoded(loaded, observations, recorder.contents, environment, kept, is_dated=is_dated)
+    if draft.commit(key, *parts):
         draft.remove_older(_MOST)
 
 
@@ -244,14 +247,20 @@ class _Stored:
     """A load on disk, decoded as far as it is used."""
 
     def __init__(self, sealed: Sealed) -> None:
+        self._day: int
         _, self.environment, observations, self._day, self._figures, self._found = sealed.head
         self.observations = Observations(*observations)
         self.kept: dict[str, _StoredFile] = {}
         self._sealed = sealed
 
+    @property
+    def is_timeless(self) -> bool:
+        """Whether the result is that of every date."""
+        return self._day == 0
+
     def holds_on(self, today: date) -> bool:
         """Return whether the result is that of a date."""
-        return self._day in (0, today.toordinal())
+        return self.is_timeless or self._day == today.toordinal()
 
     def renew(self, root: str, folder: str, key: bytes, *, verify: bool) -> None:
         """Store today's signatures of files that were compared by content."""
@@ -394,24 +403,50 @@ class _Body:
             return Project(root, Settings(prefix=prefix), tree)
         return valid_project(root, tree, self._document(at, data), prefix)
 
-    def checked(self, at: int) -> CheckedFile | None:
+    @cached_property
+    def checked(self) -> Callable[[int], CheckedFile | None]:
         """Return the result of checking a file; ``None`` if it must be checked again."""
         from stepwell.check.file import CheckedFile
 
-        name = self.files[at][4]
-        return CheckedFile(self._listed(at), name, None, self.authored(at)) if name else None
+        files, listed, authored = self.files, self.listed, self.authored
 
-    def authored(self, at: int) -> AuthoredDefinition:
+        def checked(at: int) -> CheckedFile | None:
+            name = files[at][4]
+            return CheckedFile(listed[at], name, None, authored(at)) if name else None
+
+        return checked
+
+    @cached_property
+    def authored(self) -> Callable[[int], AuthoredDefinition]:
         """Return the definition in a file, always the same object."""
-        made = self._authored.get(at)
-        if made is None:
-            from stepwell.model.kinds import KINDS, authored_in
-            from stepwell.model.layer import Layer, Source
+        from stepwell.model.kinds import KINDS, authored_in
+        from stepwell.model.layer import Layer, Source
+        from stepwell.source.read import document_of
 
-            source, layer, workspace, kind, _, data = self.files[at]
-            authored = authored_in(KINDS[kind], Source(Layer(layer), workspace, self._document(source, data)))
-            made = self._authored.setdefault(at, authored)
-        return made
+        layers = {layer.value: layer for layer in Layer}
+        files, paths, contents, known = self.files, self._paths, self.contents, self._authored
+
+        def authored(at: int) -> AuthoredDefinition:
+            made = known.get(at)
+            if made is None:
+                source, layer, workspace, kind, _, data = files[at]
+                document = document_of(paths[source], contents[source], *data)
+                made = authored_in(KINDS[kind], Source(layers[layer], workspace, document))
+                made = known.setdefault(at, made)
+            return made
+
+        return authored
+
+    @cached_property
+    def listed(self) -> list[Listed]:
+        """The definition files, the core's first."""
+        from stepwell.model.layer import Layer, Listed
+
+        layers, paths = {layer.value: layer for layer in Layer}, self._paths
+        return [
+            Listed(paths[source], layers[layer], workspace, kind)
+            for source, layer, workspace, kind, _, _ in self.files
+        ]
 
     def definition(self, ref: _Ref) -> Definition:
         """Return a definition of a view."""
@@ -467,7 +502,7 @@ class _Body:
         from stepwell.resolve.layout import Layout
 
         core, counts, settings, found = self._layout
-        listed = [self._listed(at) for at in range(len(self.files))]
+        listed = self.listed
         workspaces, end = {}, core
         for workspace, count in counts:
             workspaces[workspace] = tuple(listed[end : end + count])
@@ -478,12 +513,6 @@ class _Body:
             MappingProxyType(dict(settings)),
             tuple(map(_record, found)),
         )
-
-    def _listed(self, at: int) -> Listed:
-        from stepwell.model.layer import Layer, Listed
-
-        source, layer, workspace, kind, _, _ = self.files[at]
-        return Listed(self._paths[source], Layer(layer), workspace, kind)
 
     def _document(self, at: int, data: Any) -> Document:
         from stepwell.source.read import document_of
@@ -538,11 +567,14 @@ def _encoded(
     contents: Mapping[str, bytes],
     environment: _Environment,
     kept: Mapping[str, _StoredFile],
+    *,
+    is_dated: bool,
 ) -> tuple[tuple[Any, ...], bytes]:
     """Return a load as the head and the body of a sealed file.
 
     Args:
         kept: files of an earlier load that are the same, by path.
+        is_dated: whether the result for one of them may depend on the date.
     """
     from stepwell.model.kinds import KIND_OF_NOUN
     from stepwell.model.layer import BASED_ON
@@ -560,16 +592,16 @@ def _encoded(
 
     files: list[_StoredFile] = []
     places: dict[str, int] = {}
-    day = 0
     for group in (layout.core, *layout.workspaces.values()):
         for listed in group:
             file = checked[listed.path]
             places[listed.path] = len(files)
-            if _is_dated(file):
-                day = loaded.today.toordinal()
-            if listed.path in kept:
-                files.append((at[listed.path], *kept[listed.path][1:]))
+            same = kept.get(listed.path)
+            if same is not None:
+                files.append((at[listed.path], *same[1:]))
                 continue
+            if _is_dated(file):
+                is_dated = True
             name, data = "", None
             if file.authored is not None and not file.diagnostics and not file.ignores:
                 name, data = file.name or "", written(file.authored)
@@ -620,7 +652,7 @@ def _encoded(
         _VERSION,
         environment,
         tuple(observations),
-        day,
+        loaded.today.toordinal() if is_dated else 0,
         (loaded.files, steps, settings.workspace, settings.references is not None),
         (len(loaded.diagnostics), [_plain(item) for item in found], by_view),
     )
