@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -153,3 +154,16 @@ def _die_at(step: int) -> None:
 
     for name in ("replace", "rename", "unlink", "mkdir", "rmdir", "fsync", "chmod"):
         setattr(os, name, dying(getattr(os, name)))
+
+
+@pytest.mark.parametrize("is_own", [True, False])
+def test_a_journal_that_came_with_a_clone_deletes_nothing(tmp_path: Path, is_own: bool) -> None:
+    put(tmp_path, OLD)
+    staging = tmp_path / STAGING
+    staging.mkdir()
+    before = hashlib.sha256(b"old").hexdigest()
+    step = {"path": "deleted.txt", "new": "0.new", "before": before, "delete": True, "files": ["deleted.txt"]}
+    folder = staging.stat().st_ino + (not is_own)
+    (staging / "journal.json").write_text(json.dumps({"version": 2, "folder": folder, "steps": [step]}))
+    assert recover(str(tmp_path)) == (("deleted.txt",) if is_own else ())
+    assert (tmp_path / "deleted.txt").exists() is not is_own
