@@ -28,7 +28,7 @@ unexport PYTHONDONTWRITEBYTECODE
 run = @printf '\n$$ %s\n' '$(1)' && $(1)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast check lint types layers figures language registry frozen schemas-check pages site bench fuzz mutants docs schemas format sagemaker airflow clean
+.PHONY: help demo test test-fast check lint types layers figures language registry frozen schemas-check pages site bench fuzz mutants release-check docs schemas format sagemaker airflow clean
 
 help: ## List what make can do here.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -94,6 +94,9 @@ bench: $(STAMP) ## Measure, and write docs/benchmarks.md.
 fuzz: $(STAMP) ## Try 100,000 random edits of definition files, with another seed each day; STEPWELL_SEED=1 repeats.
 	@STEPWELL_EDITS=$${STEPWELL_EDITS:-100000} STEPWELL_SEED=$${STEPWELL_SEED:-$$(date +%j)} \
 	.venv/bin/python -m pytest -n 2 tests/properties/test_edits.py $(ARGS)
+
+release-check: $(STAMP) ## Build the release twice, and check version, changelog, tag, metadata and equal bytes.
+	@.venv/bin/python tools/release_check.py
 
 mutants: $(STAMP) ## Change the source in small ways, and report the changes that no test notices.
 	@.venv/bin/python tools/mutants.py $(ARGS)

@@ -110,6 +110,21 @@ READERS: Final = {
 }
 
 
+def tracked_files() -> list[str]:
+    """Return the files that git tracks; outside a clone, such as in an unpacked sdist, all visible files."""
+    if (REPOSITORY / ".git").exists():
+        command = ["git", "ls-files", "-z"]
+        listed = subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, text=True)  # noqa: S603
+        return [path for path in listed.stdout.split("\0") if path]
+    every = (path.relative_to(REPOSITORY) for path in REPOSITORY.rglob("*") if path.is_file())
+    built = ("build", "dist", "site")
+    return [
+        path.as_posix()
+        for path in every
+        if path.parts[0] not in built and not any(part.startswith((".", "__")) for part in path.parts[:-1])
+    ]
+
+
 def findings(glossary: dict[str, Any]) -> Iterator[Finding]:
     """Yield every word of a tracked file that the glossary replaces and no exception allows."""
     words = [
@@ -121,14 +136,7 @@ def findings(glossary: dict[str, Any]) -> Iterator[Finding]:
         (re.compile(each["path"]), re.compile(each["text"], re.IGNORECASE)) for each in glossary["allow"]
     ]
     unnamed = [re.compile(each["path"]) for each in glossary["skip_names"]]
-    listed = subprocess.run(
-        ["git", "ls-files", "-z"],  # noqa: S607 - whichever git the developer uses
-        cwd=REPOSITORY,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    for path in filter(None, listed.stdout.split("\0")):
+    for path in tracked_files():
         is_test = path.startswith("tests/") and path.endswith(".py")
         read = of_test if is_test else READERS.get(Path(path).suffix)
         file = REPOSITORY / path
