@@ -129,6 +129,7 @@ SIMPLE = st.recursive(
 @example(
     {"a": "0.3", "b": "", "c": ">=1.7", "d": "[a, b: c #", "e": "12", "f": "1e9", "g": "null", "h": "{a  b"}
 )
+@example({"a": "--job_type", "b": "/opt/ml", "c": "---", "d": "- a", "e": "-", "f": "--- a", "g": "-x y"})
 @example({"a": {}, "b": [], "c": [{"d": 1}], "e": "f ", "yes": "no", "g": "On"})
 def test_simple_data_is_written_as_by_pyyaml(data: dict[str, Any]) -> None:
     written = yaml_writer._dump(data, allow_unicode=True)

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from stepwell.source import yaml_flat
 from stepwell.source.document import Document, FrozenMapping, TextMap, Unreadable, freeze_mapping, span_of
 
 if TYPE_CHECKING:
@@ -108,7 +107,7 @@ def parse(path: str, content: bytes) -> tuple[Document | None, tuple[Diagnostic,
     except UnicodeDecodeError as error:
         return None, (_not_utf8(path, content, error),)
     form = SUFFIXES[path[path.rfind(".") :]]
-    plain = yaml_flat.load(text) if form == "yaml" else None
+    plain = _flat(text) if form == "yaml" else None
     if plain is not None:
         return Document(path, text, FrozenMapping(plain), _locate_yaml, True), ()
     text = text.removeprefix("\ufeff")
@@ -184,8 +183,16 @@ def _load(form: str, text: str) -> tuple[dict[str, Any], list[Unreadable]]:
     return yaml.load(text)
 
 
+def _flat(text: str) -> dict[str, Any] | None:
+    from stepwell.source import yaml_flat  # not needed for documents from a cache
+
+    return yaml_flat.load(text)
+
+
 @lru_cache(maxsize=64)
 def _locate_yaml(text: str) -> TextMap:
+    from stepwell.source import yaml_flat
+
     places = yaml_flat.locate(text)
     if places is not None:
         return places

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from stepwell.source import scalars
-
 if TYPE_CHECKING:
     import yaml
 
@@ -39,7 +37,7 @@ class _NotSimple(Exception):
 
 _DECIMAL: Final = re.compile(r"-?[0-9]+\.[0-9]+").fullmatch
 _WORD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,99}").fullmatch
-_SENTENCE: Final = re.compile(r"[A-Za-z_](?:[!-\"$-9;-~]| (?=[!-\"$-9;-~]))*").fullmatch
+_SENTENCE: Final = re.compile(r"(?:[A-Za-z_/]|--?[A-Za-z_])(?:[!-\"$-9;-~]| (?=[!-\"$-9;-~]))*").fullmatch
 """ASCII without `: ` and ` #`, and with single spaces only."""
 _OTHER_TYPE: Final = re.compile(r"[A-Za-z0-9.+-]{0,20}").fullmatch
 _INDICATED: Final = re.compile(r"[!%&*>@|\[{](?:[!-&(-~]| (?=[!-&(-~]))*").fullmatch
@@ -77,7 +75,7 @@ def _scalar(start: str, value: Any, indent: int) -> str:
         if _SENTENCE(value) is not None and value.lower() not in _NO_TEXT:
             return _folded(start, value, indent)
         if len(start) + len(value) + 3 <= _WIDTH:
-            if _OTHER_TYPE(value) is not None and scalars.resolve(value) != value:
+            if _OTHER_TYPE(value) is not None and _is_other_type(value):
                 return f'{start} "{value}"\n'
             if _INDICATED(value) is not None or value in _BOOLEANS:
                 return f"{start} '{value}'\n"
@@ -89,6 +87,13 @@ def _scalar(start: str, value: Any, indent: int) -> str:
     if isinstance(value, (list, dict)) and not value:
         return f"{start} {'{}' if isinstance(value, dict) else '[]'}\n"
     raise _NotSimple
+
+
+def _is_other_type(text: str) -> bool:
+    """Return whether a plain scalar of YAML 1.2 is no text."""
+    from stepwell.source import scalars
+
+    return scalars.resolve(text) != text
 
 
 def _folded(start: str, text: str, indent: int) -> str:
@@ -127,7 +132,7 @@ def _dumper() -> type[yaml.SafeDumper]:
     def text(dumper: Dumper, value: str) -> yaml.ScalarNode:
         style = None
         try:
-            plain = scalars.resolve(value) == value
+            plain = not _is_other_type(value)
         except OverflowError:
             plain = False
         if not plain or not _SURPRISING.isdisjoint(value):
