@@ -137,3 +137,14 @@ def test_the_files_of_a_project_are_formatted(project: Project, run_stepwell: Ru
     assert [file["path"] for file in record["files"]] == ["workspaces/alice/workspace.yaml"]
     assert record["written"] is False
     assert run_stepwell("fmt", "registry.d/steps/none.yaml", cwd=root).exit_code == 2
+
+
+@pytest.mark.parametrize("template", ["minimal", "standard", "advanced"])
+def test_new_files_are_formatted(project: Project, run_stepwell: RunStepwell, template: str) -> None:
+    root = project({"registry.d/steps/trees.yaml": "name: Trees\ndescription: Train.\n"})
+    assert run_stepwell("workspace", "new", "dana", "--template", template, cwd=root).exit_code == 0
+    assert run_stepwell("new", "RowFilter", "--code", "--set", "priority=3", cwd=root).exit_code == 0
+    assert run_stepwell("new", "Scoring", "--set", "environment_tags=gpu,cpu", cwd=root).exit_code == 0
+    assert run_stepwell("override", "Trees", "-w", "dana", "--set", "priority=3", cwd=root).exit_code == 0
+    assert run_stepwell("fmt", "--check", cwd=root).stdout.endswith(" files already formatted\n")
+    assert run_stepwell("fmt", "--check", cwd=root).exit_code == 0

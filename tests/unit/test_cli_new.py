@@ -68,9 +68,7 @@ def test_it_takes_over_what_another_states_but_its_names_and_its_deprecation(
         "sagemaker_step_type: Training\n"
         "description: 'Train: it''s # deep.'\n"
         "framework: pytorch\n"
-        "environment_tags:\n"
-        "  - gpu\n"
-        "  - production\n"
+        "environment_tags: [gpu, production]\n"
         "x-team:\n"
         "  name: fraud\n"
     )

@@ -92,7 +92,9 @@ def command(
         new = plan_step(project, view, step, example, fields)
     except NotWritten as error:
         raise click.UsageError(visible(str(error))) from None
-    planned = write_new(registry, new.path, new.text)
+    from stepwell.write.edit.format import formatted
+
+    planned = write_new(registry, new.path, formatted(new.path, new.text.encode(), "step").decode())
     if planned is None:
         return 1
     if not common.quiet:
