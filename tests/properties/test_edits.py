@@ -23,6 +23,8 @@ from stepwell.write.edit.engine import Change, EditRefused, Remove, Rename, Set,
 from stepwell.write.edit.format import formatted
 from stepwell.write.edit.text import comments_in
 
+pytestmark = pytest.mark.slow
+
 EDITS = int(os.environ.get("STEPWELL_EDITS", "3000"))
 REPOSITORY = Path(__file__).resolve().parents[2]
 
