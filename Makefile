@@ -3,10 +3,12 @@
 
 PYTHON ?= python3
 ARGS ?=
+CONSTRAINTS ?= tools/constraints.txt
 
 # Named after the clone's place and the interpreter: a copied clone would otherwise run the code of
 # the one it was copied from, and another PYTHON would be ignored.
 PLACE := $(shell printf '%s %s' "$(PYTHON)" "$$(pwd -P)" | cksum | cut -d ' ' -f 1)
+LOCKED := $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 VERSION := $(shell sed -n 's/^__version__.*"\(.*\)"$$/\1/p' src/stepwell/version.py)
 INSTALLED := .venv/installed-$(PLACE)
 STAMP := .venv/equipped-$(PLACE)
@@ -28,7 +30,7 @@ unexport PYTHONDONTWRITEBYTECODE
 run = @printf '\n$$ %s\n' '$(1)' && $(1)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast check lint types layers figures language registry frozen schemas-check pages site bench fuzz mutants release-check docs schemas format sagemaker airflow clean
+.PHONY: help demo test test-fast check lint types layers figures language registry frozen schemas-check pages site bench fuzz mutants release-check constraints docs schemas format sagemaker airflow clean
 
 help: ## List what make can do here.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -95,6 +97,12 @@ fuzz: $(STAMP) ## Try 100,000 random edits of definition files, with another see
 	@STEPWELL_EDITS=$${STEPWELL_EDITS:-100000} STEPWELL_SEED=$${STEPWELL_SEED:-$$(date +%j)} \
 	.venv/bin/python -m pytest -n 2 tests/properties/test_edits.py $(ARGS)
 
+constraints: $(STAMP) ## Update the versions for development and CI to the newest ones.
+	@mkdir -p build
+	@.venv/bin/uv pip compile --quiet --universal --upgrade --extra dev --python-version 3.10 --no-header --no-annotate \
+	  pyproject.toml -o build/constraints.txt
+	@{ head -n 1 tools/constraints.txt; cat build/constraints.txt; } > build/new.txt && mv build/new.txt tools/constraints.txt
+
 release-check: $(STAMP) ## Build the release twice, and check version, changelog, tag, metadata and equal bytes.
 	@.venv/bin/python tools/release_check.py
 
@@ -126,15 +134,15 @@ clean: ## Remove .venv and every cache.
 
 # A stamp goes before its installation starts, so an interrupted one begins anew, from an empty .venv where it was the
 # first. What tests and checks need besides is many times what Stepwell needs, so a demonstration does without.
-$(INSTALLED): pyproject.toml
+$(INSTALLED): pyproject.toml tools/constraints.txt
 	@"$(PYTHON)" -c 'import sys; sys.version_info >= (3, 10) or sys.exit("Stepwell needs Python 3.10 or later; name one: make PYTHON=python3.11 ...")'
 	@if [ -e $@ ]; then rm $@; else echo 'Making .venv, once' && "$(PYTHON)" -m venv --clear .venv; fi
 	@echo 'Installing into .venv'
-	@.venv/bin/python -m pip install --quiet --no-input --disable-pip-version-check --editable .
+	@.venv/bin/python -m pip install --quiet --no-input --disable-pip-version-check $(LOCKED) --editable .
 	@touch $@
 
-$(STAMP): $(INSTALLED)
+$(STAMP): $(INSTALLED) tools/constraints.txt
 	@rm -f $@
 	@echo 'Installing what tests and checks need'
-	@.venv/bin/python -m pip install --quiet --no-input --disable-pip-version-check --editable '.[dev]'
+	@.venv/bin/python -m pip install --quiet --no-input --disable-pip-version-check $(LOCKED) --editable '.[dev]'
 	@touch $@
