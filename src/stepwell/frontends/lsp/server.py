@@ -10,6 +10,7 @@ from datetime import date
 from typing import Any, Final, final
 
 from lsprotocol import types
+from lsprotocol.types import Diagnostic as EditorDiagnostic
 from pygls.lsp.server import LanguageServer
 
 from stepwell.frontends.lsp import answers
@@ -179,7 +180,7 @@ class _Features:
             for item in finding.related
         ]
         message = finding.message if finding.help is None else f"{finding.message}\nhelp: {finding.help}"
-        return types.Diagnostic(
+        return EditorDiagnostic(
             self._range(span, lines),
             message,
             severity=_SEVERITIES.get(finding.severity, types.DiagnosticSeverity.Information),
