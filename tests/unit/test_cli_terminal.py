@@ -91,7 +91,8 @@ def test_a_terminal_gets_colour_and_the_same_words(
     assert seen.exit_code == plain.exit_code == 1
     assert seen.terminal.startswith("\x1b[1;31merror[unknown-field]\x1b[0m")
     without = re.sub(r"in (\d+\.\d\d|less than 0\.01) s", "", COLOUR.sub("", seen.terminal))
-    assert without == re.sub(r"in (\d+\.\d\d|less than 0\.01) s", "", plain.stdout)
+    text = re.sub(r"in (\d+\.\d\d|less than 0\.01) s", "", plain.stdout)
+    assert without == f"{text}1 finding can be fixed with `stepwell check --fix`.\n"
 
 
 @pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from tests import model_servers
 from tests.model_servers import (
-    Asked,
     ModelServer,
+    Received,
     Writer,
     begin_stream,
     events_of,
@@ -203,7 +203,7 @@ def test_the_key_is_sent_in_its_header_and_nowhere_else(service: str, server: Mo
 def test_a_status_is_reported_with_the_words_of_the_service_but_never_the_key(
     service: str, status: int, failure: Failure, stream: bool, server: ModelServer
 ) -> None:
-    async def behave(_: Asked, writer: Writer) -> bool:
+    async def behave(_: Received, writer: Writer) -> bool:
         return not await send(
             writer, status, ERRORS[service](f"bad key {KEY}\nor so"), {"connection": "close"}
         )
@@ -238,7 +238,7 @@ def test_a_status_is_reported_with_the_words_of_the_service_but_never_the_key(
 def test_the_delay_before_a_retry_is_read_from_header_or_body(
     headers: dict[str, str], body: Any, seconds: float | None, server: ModelServer
 ) -> None:
-    async def behave(_: Asked, writer: Writer) -> bool:
+    async def behave(_: Received, writer: Writer) -> bool:
         return not await send(writer, 429, body, {**headers, "connection": "close"})
 
     server.behave = behave
@@ -253,7 +253,7 @@ def test_when_to_ask_again_may_be_a_date() -> None:
 
 
 def test_a_key_that_gemini_calls_an_invalid_argument_is_an_invalid_key(server: ModelServer) -> None:
-    async def behave(_: Asked, writer: Writer) -> bool:
+    async def behave(_: Received, writer: Writer) -> bool:
         details = [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID"}]
         error = {
             "code": 400,
@@ -285,7 +285,7 @@ BODIES = {
 def test_a_malformed_answer_is_reported(service: str, case: str, server: ModelServer) -> None:
     content, message = BODIES[case]
 
-    async def behave(_: Asked, writer: Writer) -> bool:
+    async def behave(_: Received, writer: Writer) -> bool:
         return await send(writer, 200, content) or True
 
     server.behave = behave
@@ -296,7 +296,7 @@ def test_a_malformed_answer_is_reported(service: str, case: str, server: ModelSe
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_an_answer_that_breaks_off_is_reported(service: str, server: ModelServer) -> None:
-    async def behave(asked: Asked, writer: Writer) -> bool:
+    async def behave(asked: Received, writer: Writer) -> bool:
         whole = json.dumps(events_of(asked)[1]).encode()
         await send(writer, 200, whole[:20], {"content-length": str(len(whole))})
         return True
@@ -310,7 +310,7 @@ def test_an_answer_that_breaks_off_is_reported(service: str, server: ModelServer
 @pytest.mark.parametrize("service", SERVICES)
 @pytest.mark.parametrize("politely", [True, False])
 def test_a_stream_that_breaks_off_is_reported(service: str, politely: bool, server: ModelServer) -> None:
-    async def behave(asked: Asked, writer: Writer) -> bool:
+    async def behave(asked: Received, writer: Writer) -> bool:
         await begin_stream(writer)
         for one in events_of(asked)[0][:2]:
             await send_piece(writer, one)
@@ -326,7 +326,7 @@ def test_a_stream_that_breaks_off_is_reported(service: str, politely: bool, serv
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_connection_that_is_closed_without_an_answer_is_reported(service: str, server: ModelServer) -> None:
-    async def behave(_: Asked, __: Writer) -> bool:
+    async def behave(_: Received, __: Writer) -> bool:
         return True
 
     server.behave = behave
@@ -338,7 +338,7 @@ def test_a_connection_that_is_closed_without_an_answer_is_reported(service: str,
 def test_a_slow_answer_is_a_timeout_and_its_connection_is_closed(
     service: str, stream: bool, server: ModelServer
 ) -> None:
-    async def behave(asked: Asked, writer: Writer) -> bool:
+    async def behave(asked: Received, writer: Writer) -> bool:
         if stream:
             await begin_stream(writer)
             await send_piece(writer, events_of(asked)[0][0])
@@ -358,7 +358,7 @@ def test_a_server_that_does_not_answer_is_reported(server: ModelServer) -> None:
 
 
 def test_a_redirect_is_not_followed_for_the_key_would_go_with_it(server: ModelServer) -> None:
-    async def behave(_: Asked, writer: Writer) -> bool:
+    async def behave(_: Received, writer: Writer) -> bool:
         return not await send(writer, 307, {}, {"location": f"{server.url}/elsewhere", "connection": "close"})
 
     server.behave = behave
@@ -370,7 +370,7 @@ def test_a_redirect_is_not_followed_for_the_key_would_go_with_it(server: ModelSe
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_an_answer_without_end_is_cut(stream: bool, server: ModelServer) -> None:
-    async def behave(_: Asked, writer: Writer) -> bool:
+    async def behave(_: Received, writer: Writer) -> bool:
         await begin_stream(writer)
         for _number in range(10_000):
             await send_piece(writer, b"x" * 1000)
@@ -382,7 +382,7 @@ def test_an_answer_without_end_is_cut(stream: bool, server: ModelServer) -> None
 
 
 def test_an_answer_that_is_no_stream_is_reported(server: ModelServer) -> None:
-    async def behave(_: Asked, writer: Writer) -> bool:
+    async def behave(_: Received, writer: Writer) -> bool:
         return await send(writer, 200, {}) or True
 
     server.behave = behave
@@ -407,7 +407,7 @@ MIDDLE = {
 def test_an_error_in_the_middle_of_a_stream_is_reported(service: str, server: ModelServer) -> None:
     data, failure = MIDDLE[service]
 
-    async def behave(asked: Asked, writer: Writer) -> bool:
+    async def behave(asked: Received, writer: Writer) -> bool:
         await begin_stream(writer)
         await send_piece(writer, events_of(asked)[0][0])
         await send_piece(writer, model_servers.event(data, "error"))
@@ -429,7 +429,7 @@ REFUSALS = {
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_rejected_requests_are_not_repeated(service: str, server: ModelServer) -> None:
-    async def behave(_: Asked, writer: Writer) -> bool:
+    async def behave(_: Received, writer: Writer) -> bool:
         return await send(writer, 200, REFUSALS[service]) or True
 
     server.behave = behave
@@ -447,7 +447,7 @@ def test_data_that_does_not_fit_is_reported_with_its_position(server: ModelServe
 
 
 def test_a_truncated_answer_is_marked(server: ModelServer) -> None:
-    async def behave(asked: Asked, writer: Writer) -> bool:
+    async def behave(asked: Received, writer: Writer) -> bool:
         whole = events_of(asked)[1]
         whole["choices"][0]["finish_reason"] = "length"
         whole["choices"][0]["message"]["content"] = '{"title": "Du'
@@ -462,7 +462,7 @@ def test_a_truncated_answer_is_marked(server: ModelServer) -> None:
 def test_a_stream_of_the_service_may_end_lines_as_it_likes(server: ModelServer) -> None:
     text = "one\u2028two\u0085three"
 
-    async def behave(_: Asked, writer: Writer) -> bool:
+    async def behave(_: Received, writer: Writer) -> bool:
         await begin_stream(writer)
         chunk = {"choices": [{"delta": {"content": text}, "finish_reason": None}]}
         end = {"choices": [{"delta": {}, "finish_reason": "stop"}]}
@@ -478,7 +478,7 @@ def test_a_stream_of_the_service_may_end_lines_as_it_likes(server: ModelServer) 
 @pytest.mark.parametrize("service", SERVICES)
 @pytest.mark.parametrize("status", [200, 404])
 def test_a_server_that_answers_no_json_is_unhealthy(service: str, status: int, server: ModelServer) -> None:
-    async def behave(_: Asked, writer: Writer) -> bool:
+    async def behave(_: Received, writer: Writer) -> bool:
         return not await send(writer, status, b"<html>It works!</html>", {"connection": "close"})
 
     async def probe() -> None:
@@ -493,7 +493,7 @@ def test_a_server_that_answers_no_json_is_unhealthy(service: str, status: int, s
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_the_health_check_requests_the_list_of_models(service: str, server: ModelServer) -> None:
-    async def behave(_: Asked, writer: Writer) -> bool:
+    async def behave(_: Received, writer: Writer) -> bool:
         return not await send(writer, 404, {}, {"connection": "close"})
 
     async def probe() -> None:
@@ -549,7 +549,7 @@ def test_the_logs_of_the_libraries_have_no_key(server: ModelServer, caplog: pyte
 
 
 def test_a_cancelled_request_leaves_no_connection(server: ModelServer) -> None:
-    async def behave(_: Asked, __: Writer) -> bool:
+    async def behave(_: Received, __: Writer) -> bool:
         await asyncio.sleep(3600)
         return True
 

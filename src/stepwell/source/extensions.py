@@ -6,7 +6,7 @@ import os
 import platform
 import sys
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple, final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
 
 from stepwell.source.errors import ExtensionError, package_names
 from stepwell.source.foreign_code import Translated, worded
@@ -150,11 +150,15 @@ def any_declared(*groups: str) -> bool:
     return False
 
 
+_STANDARD: Final = ("_frozen_importlib", "importlib.", "importlib_metadata")
+"""Modules whose finders search the folders of ``sys.path``; the last is a backport."""
+
+
 def finds_more() -> bool:
     """Return whether packages are found in other places than the folders of ``sys.path``."""
     return any(
         hasattr(finder, "find_distributions")
-        and not (getattr(finder, "__module__", "") or "").startswith(("_frozen_importlib", "importlib."))
+        and not (getattr(finder, "__module__", "") or "").startswith(_STANDARD)
         for finder in sys.meta_path
     )
 
