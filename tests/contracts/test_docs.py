@@ -249,3 +249,16 @@ def test_a_wrong_page_is_reported_with_its_line(
     page: str, difference: str, tmp_path: Path, environment: Mapping[str, str]
 ) -> None:
     assert follow(page, tmp_path, environment) == difference
+
+
+def test_functions_that_the_architecture_links_are_in_their_files() -> None:
+    text = (REPOSITORY / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    links = re.findall(r"\[`?(\w+)`?\]\((src/[^)]+\.py)\)", text)
+    assert len(links) > 20
+    for name, path in links:
+        file = REPOSITORY / path
+        content = file.read_text(encoding="utf-8")
+        assert name == file.stem or re.search(rf"^\s*(def|class) {name}\b|^{name}\b", content, re.M), (
+            name,
+            path,
+        )
