@@ -11,7 +11,7 @@ from stepwell.resolve.plugins import Plugin
 from stepwell.source.python import SourceFile, SourceIndex, index_sources
 from stepwell.source.python.index import read_source
 from stepwell.source.python.outline import ParseFailure
-from stepwell.source.python.outliner import dotted, outline_of, parse, warnings_kept_in
+from stepwell.source.python.outliner import dotted, outline_of, parse
 
 __all__ = [
     "Installed",
@@ -45,8 +45,7 @@ def outline_file(root: str, path: str, real: str) -> SourceFile:
     content, stamp = read_source(root, path)
     if isinstance(content, ParseFailure):
         return SourceFile(path, real, stamp, None, content)
-    with warnings_kept_in():
-        outline = outline_of(content)
+    outline = outline_of(content)
     if isinstance(outline, ParseFailure):
         return SourceFile(path, real, stamp, None, outline)
     return SourceFile(path, real, stamp, outline, None)
@@ -87,8 +86,7 @@ def place_of_name(root: str, file: SourceFile, name: str) -> tuple[int, int] | N
 def _bound(root: str, path: str, name: str) -> tuple[int, int]:
     content, _ = read_source(root, path)
     if isinstance(content, bytes):
-        with warnings_kept_in():
-            tree = parse(content)
+        tree = parse(content)
         if isinstance(tree, ast.Module):
             lines = content.removeprefix(b"\xef\xbb\xbf").splitlines()
             for line, column in _places(tree, name):

@@ -57,25 +57,24 @@ def findings_at(
 
 def _sources(revision: Revision, folders: Iterable[str]) -> Iterator[tuple[str, SourceFile]]:
     """Return the outlines of a commit's Python files; links and submodules are skipped."""
-    from stepwell.source.python.outliner import outline_of, warnings_kept_in
+    from stepwell.source.python.outliner import outline_of
 
     starts = tuple(f"{folder}/" if folder else "" for folder in folders)
     paths = [path for path in revision.files() if path.endswith(".py") and path.startswith(starts)]
     revision.expect(paths)
-    with warnings_kept_in():
-        for path in paths:
-            if any(part[0] == "." or part in LEFT_OUT for part in path.split("/")):
-                continue
-            content = revision.read(path)
-            if isinstance(content, Diagnostic):
-                if content.severity is Severity.ERROR:
-                    yield path, SourceFile(path, path, None, None, ParseFailure(content.message, 1, 1))
-                continue
-            said = outline_of(content)
-            if isinstance(said, ParseFailure):
-                yield path, SourceFile(path, path, None, None, said)
-            else:
-                yield path, SourceFile(path, path, None, said, None)
+    for path in paths:
+        if any(part[0] == "." or part in LEFT_OUT for part in path.split("/")):
+            continue
+        content = revision.read(path)
+        if isinstance(content, Diagnostic):
+            if content.severity is Severity.ERROR:
+                yield path, SourceFile(path, path, None, None, ParseFailure(content.message, 1, 1))
+            continue
+        said = outline_of(content)
+        if isinstance(said, ParseFailure):
+            yield path, SourceFile(path, path, None, None, said)
+        else:
+            yield path, SourceFile(path, path, None, said, None)
 
 
 @final

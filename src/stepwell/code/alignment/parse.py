@@ -12,7 +12,7 @@ from stepwell.source.diagnostic import Span
 from stepwell.source.document import span_of
 from stepwell.source.python.index import read_source
 from stepwell.source.python.outline import ParseFailure
-from stepwell.source.python.outliner import parse, warnings_kept_in
+from stepwell.source.python.outliner import parse
 
 __all__ = [
     "Known",
@@ -151,8 +151,7 @@ class SourceReader:
         content, _ = read_source(self.root, path)
         if isinstance(content, ParseFailure):
             return content
-        with warnings_kept_in():
-            tree = parse(content)
+        tree = parse(content)
         return tree if isinstance(tree, ParseFailure) else Parsed(path, content, tree)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple, final
 
 from stepwell.source.python import ParseFailure
-from stepwell.source.python.outliner import parse, warnings_kept_in
+from stepwell.source.python.outliner import parse
 
 __all__ = ["Loading", "loadings_in"]
 
@@ -81,8 +81,7 @@ def loadings_in(content: bytes, path: str) -> Iterator[Loading]:
     """
     if not any(word in content for word in _WORDS):
         return
-    with warnings_kept_in():
-        tree = parse(content)
+    tree = parse(content)
     if isinstance(tree, ParseFailure):
         return
     lines = content.removeprefix(b"\xef\xbb\xbf").splitlines()

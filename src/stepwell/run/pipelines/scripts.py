@@ -14,7 +14,7 @@ from stepwell.code.lookup import files_of_entry_point
 from stepwell.live.registry import Registry
 from stepwell.model import StepDefinition
 from stepwell.resolve.view import View
-from stepwell.source.python.outliner import parse, warnings_kept_in
+from stepwell.source.python.outliner import parse, parsing
 
 __all__ = ["Script", "Scripts"]
 
@@ -130,7 +130,7 @@ class Scripts:
         """
         content, _ = self._imports(script.path)
         try:
-            with warnings_kept_in():
+            with parsing():
                 code = compile(content, script.path, "exec", dont_inherit=True)
         except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
             return b""
@@ -182,8 +182,7 @@ class Scripts:
         if known is None:
             with open(path, "rb") as file:
                 content = file.read()
-            with warnings_kept_in():
-                tree = parse(content)
+            tree = parse(content)
             names: dict[tuple[int, str], None] = {}
             for node in ast.walk(tree) if isinstance(tree, ast.Module) else ():
                 if isinstance(node, ast.Import):

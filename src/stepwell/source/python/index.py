@@ -293,15 +293,14 @@ def _outline_all(
             pending.append(item)
     if not pending:
         return files, 0
-    from stepwell.source.python.outliner import outline_of, warnings_kept_in
+    from stepwell.source.python.outliner import outline_of
 
-    with warnings_kept_in():
-        for done, item in enumerate(pending):
-            if progress is not None and done % 64 == 0:
-                progress(done, len(pending))
-            content, stamp = read_source(root, item.path)
-            said = content if isinstance(content, ParseFailure) else outline_of(content)
-            files[item.path] = _file(item.path, item.real, stamp, said, _digest(content))
+    for done, item in enumerate(pending):
+        if progress is not None and done % 64 == 0:
+            progress(done, len(pending))
+        content, stamp = read_source(root, item.path)
+        said = content if isinstance(content, ParseFailure) else outline_of(content)
+        files[item.path] = _file(item.path, item.real, stamp, said, _digest(content))
     return files, len(pending)
 
 

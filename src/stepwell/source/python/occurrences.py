@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple, final
 
 from stepwell.source.python.outline import ParseFailure
-from stepwell.source.python.outliner import parse, warnings_kept_in
+from stepwell.source.python.outliner import parse
 
 __all__ = ["Mention", "Words", "mentions_in", "places_in", "with_renamed_strings"]
 
@@ -89,8 +89,7 @@ def places_in(content: bytes, words: Words) -> Iterator[Mention]:
 
 def mentions_in(content: bytes, words: Words) -> tuple[Mention, ...]:
     """Yield all occurrences of some names in a file, in order."""
-    with warnings_kept_in():
-        tree = parse(content)
+    tree = parse(content)
     if isinstance(tree, ParseFailure):
         return tuple(places_in(content, words))
     lines = content.removeprefix(b"\xef\xbb\xbf").splitlines()
@@ -134,8 +133,7 @@ def with_renamed_strings(content: bytes, name: str, new: str) -> bytes:
     Strings that contain escapes or span lines are kept, as is a file that cannot be parsed.
     """
     words = Words((name,))
-    with warnings_kept_in():
-        tree = parse(content)
+    tree = parse(content)
     if isinstance(tree, ParseFailure) or not words.holds(content):
         return content
     lines = content.splitlines(keepends=True)

@@ -6,12 +6,13 @@ import ast
 import re
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
+from stepwell.source.fork_lock import ForkLock
 from stepwell.source.python.outline import Binding, ClassOutline, ImportOutline, Outline, ParseFailure
 
-__all__ = ["dotted", "outline_of", "parse", "warnings_kept_in"]
+__all__ = ["dotted", "outline_of", "parse", "parsing", "syntax_tree"]
 
 
 _CLASS_NAME: Final = re.compile(rb"[ \t\f]*class[ \t\f]+")
@@ -29,12 +30,34 @@ _SCOPES: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 _PLAIN: Final = (ast.Expr, ast.Return, ast.Pass, ast.Raise, ast.Assert, ast.Delete, ast.AugAssign)
 
 
+# Suppressed warnings are state of the process. So is the depth that CPython 3.11 counts: threads
+# that parse together may get "SystemError: AST constructor recursion depth mismatch".
+_PARSING: Final = ForkLock(guards_changes=True)
+
+
+_ATTEMPTS: Final = 8  # threads of other packages do not wait for the lock
+
+
 @contextmanager
-def warnings_kept_in() -> Iterator[None]:
-    """Suppress the parser's warnings about users' files."""
-    with warnings.catch_warnings():
+def parsing() -> Iterator[None]:
+    """Let one thread at a time parse users' files, without the parser's warnings."""
+    with _PARSING, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
+
+
+def syntax_tree(source: str | bytes) -> ast.Module:
+    """Return the syntax tree of a source; any number of threads may ask.
+
+    Raises:
+       SyntaxError, ValueError, OverflowError: the source is not valid.
+       RecursionError, MemoryError: it is nested too deeply.
+    """
+    for _ in range(_ATTEMPTS):
+        with parsing(), suppress(SystemError):
+            return ast.parse(source)
+    with parsing():
+        return ast.parse(source)
 
 
 def parse(content: bytes) -> ast.Module | ParseFailure:
@@ -44,7 +67,7 @@ def parse(content: bytes) -> ast.Module | ParseFailure:
         content: bytes in the declared encoding (PEP 263).
     """
     try:
-        return ast.parse(content)
+        return syntax_tree(content)
     except SyntaxError as error:
         told = error if content.isascii() else _in_characters(content, error)
         return ParseFailure(told.msg or "invalid syntax", max(told.lineno or 1, 1), max(told.offset or 1, 1))
@@ -61,7 +84,7 @@ def _in_characters(content: bytes, error: SyntaxError) -> SyntaxError:
 
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
-        ast.parse(content.decode(encoding).removeprefix("\ufeff"))
+        syntax_tree(content.decode(encoding).removeprefix("\ufeff"))
     except SyntaxError as again:
         return again if again.lineno == error.lineno else error
     except (ValueError, RecursionError, MemoryError):

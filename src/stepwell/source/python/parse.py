@@ -6,7 +6,6 @@ import ast
 import io
 import re
 import tokenize
-import warnings
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Final, final
@@ -99,10 +98,10 @@ def read_source(path: str, content: bytes) -> PythonSource | Diagnostic:
     if (at := text.find("\0")) >= 0:
         message = "the file is binary: it contains a NUL character"
         return Diagnostic("binary-file", Severity.ERROR, message, span_of(path, text, (at, at + 1)))
+    from stepwell.source.python.outliner import syntax_tree
+
     try:
-        with warnings.catch_warnings():  # warnings about users' code are not shown
-            warnings.simplefilter("ignore")
-            tree = ast.parse(text)
+        tree = syntax_tree(text)
     except SyntaxError as error:
         return _invalid(path, text, error)
     except (RecursionError, MemoryError):

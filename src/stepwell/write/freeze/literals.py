@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from keyword import iskeyword
 from typing import Any, Final, NamedTuple, final
 
+from stepwell.source.python.outliner import syntax_tree
+
 __all__ = [
     "HEADER",
     "ROW_FIELDS",
@@ -169,7 +171,7 @@ def _read(text: str) -> dict[str, _TableSpan]:
     if not text.startswith(HEADER) or "\r" in text:
         raise NotGenerated
     try:
-        tree = ast.parse(text)
+        tree = syntax_tree(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise NotGenerated from None
     starts = [0]

@@ -17,7 +17,7 @@ from stepwell.resolve.snapshot import Snapshot
 from stepwell.source.diagnostic import Diagnostic, Severity, in_order
 from stepwell.source.python import ParseFailure, SourceFile, SourceIndex, SourceView, index_sources
 from stepwell.source.python.index import read_source
-from stepwell.source.python.outliner import outline_of, warnings_kept_in
+from stepwell.source.python.outliner import outline_of
 from stepwell.source.tree import Staged
 
 __all__ = [
@@ -104,13 +104,12 @@ def _same(finding: Diagnostic) -> tuple[str, str, str]:
 def _overlaid(index: SourceIndex, files: Mapping[str, bytes | None]) -> SourceIndex:
     """Return the sources overlaid with planned files."""
     merged = dict(index.files)
-    with warnings_kept_in():
-        for path, content in files.items():
-            if path.endswith(".py") and content is not None:
-                said = outline_of(content)
-                failed = said if isinstance(said, ParseFailure) else None
-                outline = None if isinstance(said, ParseFailure) else said
-                merged[path] = SourceFile(path, path, None, outline, failed)
+    for path, content in files.items():
+        if path.endswith(".py") and content is not None:
+            said = outline_of(content)
+            failed = said if isinstance(said, ParseFailure) else None
+            outline = None if isinstance(said, ParseFailure) else said
+            merged[path] = SourceFile(path, path, None, outline, failed)
     return SourceIndex(index.root, index.folders, merged, 0)
 
 
