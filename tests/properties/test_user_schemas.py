@@ -118,6 +118,9 @@ def test_any_schema_and_any_value_have_a_verdict_and_a_location(seed: int) -> No
             assert finding.id in schema_errors.SCHEMA_IDS
             assert finding.message.isprintable(), (schema, value)
             assert finding.span is not None
+            help_text = finding.help or ""
+            assert help_text.isprintable(), (schema, value)
+            assert finding.id != "wrong-type" or help_text.startswith(("write ", "quote ")), (schema, value)
         explained += len(findings)
     assert explained > 100
 

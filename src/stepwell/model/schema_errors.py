@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, final
 
@@ -10,6 +11,7 @@ from stepwell.model.schema import compiled, errors_of
 from stepwell.model.validator import SchemaError
 from stepwell.source.diagnostic import Diagnostic, Fix, Severity, Span
 from stepwell.source.document import Document, Pointer, no_places, thaw
+from stepwell.source.scalars import resolve
 from stepwell.source.spelling import closest, did_you_mean, respelled, suggest
 from stepwell.source.wording import counted
 
@@ -168,21 +170,31 @@ class _Explained:
     def _type(self) -> Iterator[Diagnostic]:
         wanted = [self._wanted] if isinstance(self._wanted, str) else list(self._wanted)
         token = self._token()
-        help_text: str | None = None
+        schema = self._error.schema
+        help_text = f"write {_types(wanted)}, e.g. {self._example(wanted, schema)}"
         fix: Fix | None = None
         if self._value is None:
-            help_text = "write a value, or remove the line"
+            help_text = f"write a value, e.g. {self._example(wanted, schema)}, or remove the line"
         elif "string" in wanted and isinstance(self._value, (int, float)):
             help_text = f'quote it if it is text: "{token}"'
             fix = Fix(f"quote `{token}`", "set", self._span(), token)
         elif "integer" in wanted and isinstance(self._value, str) and self._value.strip().isdigit():
             help_text = f"write it without quotes: {self._value.strip()}"
             fix = Fix("remove the quotes", "read", self._span(), self._value.strip())
-        elif "array" in wanted and isinstance(self._value, str):
+        elif "array" in wanted and isinstance(self._value, str) and _holds_text(schema):
             help_text = f"write a list: [{token}]"
             fix = Fix("write a list of one item", "read", self._span(), f"[{token}]", is_safe=False)
         message = f"{self._what()} must be {_types(wanted)}, got {_type_of(self._value)}"
         yield self._at_value("wrong-type", message, help_text, fix)
+
+    def _example(self, kinds: list[str], schema: Mapping[str, Any]) -> str:
+        """Return the line of a value of the right type, as its file writes it."""
+        pointer = (*self._prefix, *self._pointer)
+        is_toml = self._span().path.endswith(".toml")
+        value = _written(_example_of(schema, kinds), is_toml)
+        if not pointer or isinstance(pointer[-1], int):
+            return f"`{value}`"
+        return f"`{pointer[-1]}{' = ' if is_toml else ': '}{value}`"
 
     def _enum(self) -> Iterator[Diagnostic]:
         choices = [_shown(choice) for choice in self._wanted if choice is not None]
@@ -287,8 +299,10 @@ class _Explained:
                 yield from _findings(closest_branch, self._noun, self._whose, self._prefix)
                 return
         if failed and len(kinds) == len(failed):
-            message = f"{self._what()} must be {_types(dict.fromkeys(kinds))}, got {_type_of(self._value)}"
-            yield self._at_value("wrong-type", message, None)
+            types = _types(dict.fromkeys(kinds))
+            message = f"{self._what()} must be {types}, got {_type_of(self._value)}"
+            schema = {**failed[0][0].schema, **self._error.schema}
+            yield self._at_value("wrong-type", message, f"write {types}, e.g. {self._example(kinds, schema)}")
             return
         expected = [
             finding.message
@@ -368,6 +382,63 @@ _TYPES: Final = {
     "object": "a mapping",
     "null": "null",
 }
+
+
+_MOST_CHARACTERS: Final = 90
+_PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*(?: [A-Za-z0-9_./-]+)*").fullmatch
+
+
+def _example_of(schema: Any, kinds: Iterable[str] = ()) -> Any:
+    """Return a short value of one of some types, which the schema mentions where possible."""
+    if not isinstance(schema, Mapping):
+        return "value"
+    types = schema.get("type", "string")
+    kinds = tuple(kinds) or ((types,) if isinstance(types, str) else tuple(types))
+    values = [*schema.get("examples", ()), schema.get("default"), *schema.get("enum", ())]
+    values += [schema[bound] for bound in ("minimum", "maximum") if bound in schema]
+    for value in values:
+        is_right = value not in (None, [], {}) and any(_is_of_type(value, kind) for kind in kinds)
+        if is_right and _is_short(value):
+            return value
+    fields = schema.get("properties") or {"key": {}}
+    keys = schema.get("required") or list(fields)[:1]
+    placeholders: dict[str, Callable[[], Any]] = {
+        "integer": lambda: 1,
+        "number": lambda: 0.5,
+        "boolean": lambda: True,
+        "array": lambda: [_example_of(schema.get("items"))],
+        "object": lambda: {key: _example_of(fields.get(key)) for key in keys},
+    }
+    value = placeholders.get(kinds[0], lambda: "value")()
+    return value if _is_short(value) else {"key": "value"}
+
+
+def _is_short(value: Any) -> bool:
+    return len(_written(value, is_toml=False)) <= _MOST_CHARACTERS
+
+
+def _holds_text(schema: Mapping[str, Any]) -> bool:
+    items = schema.get("items")
+    return not isinstance(items, Mapping) or items.get("type", "string") == "string"
+
+
+def _is_of_type(value: Any, kind: str) -> bool:
+    if isinstance(value, bool) or kind == "boolean":
+        return kind == "boolean" and isinstance(value, bool)
+    kinds = {"string": str, "integer": int, "number": (int, float), "array": list, "object": dict}
+    return isinstance(value, kinds.get(kind, ()))  # type: ignore[arg-type]
+
+
+def _written(value: Any, is_toml: bool) -> str:
+    """Return a value on one line of YAML or TOML."""
+    if isinstance(value, list):
+        return f"[{', '.join(_written(item, is_toml) for item in value)}]"
+    if isinstance(value, dict):
+        mark = " = " if is_toml else ": "
+        return "{" + ", ".join(f"{key}{mark}{_written(item, is_toml)}" for key, item in value.items()) + "}"
+    if isinstance(value, str) and not is_toml and _PLAIN(value) and resolve(value) == value:
+        return value
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _types(kinds: Iterable[str]) -> str:

@@ -7,8 +7,8 @@ small budget are rejected.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Any, Final, final
+from collections.abc import Callable, Iterator
+from typing import Any, Final, NamedTuple, final
 
 from yaml.error import MarkedYAMLError
 from yaml.events import (
@@ -24,6 +24,7 @@ from yaml.events import (
 
 from stepwell.source import scalars
 from stepwell.source.document import Pointer, Stretch, TextMap, Unreadable
+from stepwell.source.wording import counted
 
 __all__ = [
     "MAX_DEPTH",
@@ -443,11 +444,14 @@ def _without_old_breaks(text: str) -> tuple[str, Callable[[str], str]]:
     return text.translate(there), lambda value: value.translate(back)
 
 
+_ALIGN: Final = "check the indentation of this line against the lines above"
 _HELP: Final = {
     "mapping values are not allowed": "quote a value that contains `: `, or write the key on a separate line",
     "could not find expected ':'": "write `key: value`",
     "expected ',' or": "close the bracket, or put a comma between the items",
-    "expected <block end>": "check the indentation of this line against the lines above",
+    "expected <block end>": _ALIGN,
+    "did not find expected key": _ALIGN,
+    "did not find expected '-' indicator": _ALIGN,
     "expected <document start>": "indent this line like the lines above, or remove it",
     "cannot start any token": "quote the value",
     "expected node content": "quote the value, or write one",
@@ -457,6 +461,88 @@ _HELP: Final = {
 
 _ALIAS_BEFORE: Final = re.compile(r"[^#]*(?:^|[ \[{,])\*[^\s,\]}]+ *").fullmatch
 _QUOTED_BEFORE: Final = re.compile(r"""[^#]*(?:: |- |^)\s*(?:"[^"]*"|'[^']*')\s*""").fullmatch
+
+
+_ENTRY: Final = re.compile(
+    r"""\ *(?P<dashes>(?:-\ +)*)(?:(?P<key>[\w.$-]+|"[^"]*"|'[^']*')\ *:(?:\ |$)|(?P<dash>-)?\ *$)?""",
+    re.VERBOSE,
+).match
+_OPENS: Final = re.compile(r"\s*(?:[&!]\S*\s*)?(?:#.*)?").fullmatch
+"""Text after a key whose value is on the lines below."""
+
+
+class _Level(NamedTuple):
+    """Key or dash that begins a line; keys or dashes below may align with it."""
+
+    name: str
+    column: int
+    line: int
+    start: int
+    rest: str
+
+    @property
+    def is_item(self) -> bool:
+        return self.name == "-"
+
+
+def _levels_of(line: str, number: int, offset: int) -> Iterator[_Level]:
+    entry = _ENTRY(line)
+    if entry is None:
+        return
+    for at, char in enumerate(entry["dashes"] + (entry["dash"] or ""), entry.start("dashes")):
+        if char == "-":
+            yield _Level("-", at, number, offset + at, line[entry.end() :])
+    if entry["key"]:
+        at = entry.start("key")
+        yield _Level(entry["key"], at, number, offset + at, line[entry.end() :])
+
+
+def _misplaced(text: str, at: int) -> Unreadable | None:
+    """Return an error if the line of an offset begins with a key or item that aligns with none above."""
+    begin = text.rfind("\n", 0, at) + 1
+    levels: list[_Level] = []
+    offset = 0
+    for number, line in enumerate(text.split("\n"), 1):
+        for level in _levels_of(line, number, offset):
+            if offset == begin:
+                return None if ": " in text[begin:at] else _misplaced_level(level, levels)
+            if levels and levels[-1].rest.startswith(("|", ">")) and level.column > levels[-1].column:
+                break  # a line of text
+            levels = [
+                other
+                for other in levels
+                if other.column < level.column
+                or (other.column == level.column and level.is_item and not other.is_item)
+            ]
+            levels.append(level)
+        offset += len(line) + 1
+    return None
+
+
+def _misplaced_level(level: _Level, above: list[_Level]) -> Unreadable | None:
+    same = [other for other in above if other.is_item == level.is_item]
+    if not same or any(other.column == level.column for other in same):
+        return None
+    if level.column <= above[-1].column:
+        near = [other for other in same if other.column < level.column][-1:]
+        near += [other for other in same if other.column > level.column][:1]
+    elif _OPENS(above[-1].rest):
+        return None
+    else:
+        near = same[-1:]
+    noun, subject = ("list item", "this list item") if level.is_item else ("key", f"`{level.name}`")
+    spaces = counted(level.column, "space")
+    return Unreadable(
+        "invalid-yaml",
+        f"not valid YAML: the indentation of {subject} ({spaces}) matches no {noun} above",
+        (level.start, level.start + len(level.name)),
+        "align it with "
+        + " or ".join(
+            f"{'the item' if other.is_item else f'`{other.name}`'} in line {other.line} "
+            f"({counted(other.column, 'space')})"
+            for other in near
+        ),
+    )
 
 
 def _refusal(error: MarkedYAMLError, text: str) -> Unreadable:
@@ -478,6 +564,8 @@ def _refusal(error: MarkedYAMLError, text: str) -> Unreadable:
         help_text = "quote the value: an unquoted value cannot begin with `*`"
     elif _QUOTED_BEFORE(line):
         help_text = "quote the whole value: text follows the closing quote"
+    elif "flow" not in (error.context or "") and (misplaced := _misplaced(text, at)):
+        return misplaced
     context = f" {error.context}" if error.context else ""
     return Unreadable(
         "invalid-yaml", f"not valid YAML: {problem}{context}", (at, min(at + 1, len(text))), help_text
