@@ -177,6 +177,63 @@ def test_a_mistake_is_one_line_and_changes_nothing(
     assert changed(root, before) == {}
 
 
+@pytest.mark.parametrize(
+    ("arguments", "lines"),
+    [
+        (
+            "set Nope a-b=1 priorty=2 priority",
+            ["unknown field `a-b`", "did you mean `priority`?", "`priority` has no value", "no step `Nope`"],
+        ),
+        ("set a-b=1 --where b=2 --where c=3", ["unknown field `a-b`", "unknown field `b`"]),
+        ("set Trees a-b=1 -w carol", ["unknown field `a-b`", "unknown workspace: carol"]),
+        ("unset Nope a-b", ["unknown field `a-b`", "no step `Nope`"]),
+        ("override Nope --set a-b=1 -w alice", ["unknown field `a-b`", "no step `Nope`"]),
+        (
+            "deprecate Nope --remove-after soon --replaced-by Nix",
+            ["`soon` is no date", "no step `Nope`", "no step `Nix`"],
+        ),
+        ("rename Nope a-b", ["no step `Nope`", "`a-b` is not a valid name"]),
+        ("move Trees --from carol --to dora", ["unknown workspace: carol", "unknown workspace: dora"]),
+    ],
+)
+def test_all_mistakes_of_a_command_are_reported_together(
+    project: Project, run_stepwell: RunStepwell, arguments: str, lines: list[str]
+) -> None:
+    root = project(FILES)
+    before = contents(root)
+    ran = run_stepwell(*arguments.split(), cwd=root)
+    assert (ran.exit_code, ran.stdout) == (2, "")
+    *errors, last = ran.stderr.splitlines()
+    assert last == "nothing was written"
+    assert [line.startswith("error: ") for line in errors] == [True] * len(errors)
+    assert [line for line, part in zip(errors, lines, strict=False) if part not in line] == []
+    assert len(errors) >= len(lines)
+    assert changed(root, before) == {}
+
+
+WORKFLOW = """\
+# Every night.
+workflow:
+  name: nightly
+  steps:
+    - {name: Trees, type: Trees}   # the trees
+    - name: repeat
+      type: for_loop
+      steps: [{name: inner, type: "Trees"}]
+      prompt: [{type: Trees, content: Trees}]
+"""
+
+
+def test_a_rename_changes_the_types_of_workflow_steps(project: Project, run_stepwell: RunStepwell) -> None:
+    root = project({**FILES, "flows/nightly.yaml": WORKFLOW, "flows/broken.yaml": "workflow: [Trees\n"})
+    ran = run_stepwell("impact", "Trees", cwd=root)
+    assert "Workflows\n  flows/nightly.yaml:5:27  type of a step of a workflow\n" in ran.stdout
+    assert run_stepwell("rename", "Trees", "Forest", cwd=root).exit_code == 0
+    renamed = WORKFLOW.replace("type: Trees}", "type: Forest}").replace('"Trees"', '"Forest"')
+    assert (root / "flows/nightly.yaml").read_text() == renamed
+    assert (root / "flows/broken.yaml").read_text() == "workflow: [Trees\n"
+
+
 def test_an_edit_that_adds_errors_needs_force(project: Project, run_stepwell: RunStepwell) -> None:
     root = project(FILES)
     before = contents(root)

@@ -72,10 +72,13 @@ def _write_atomically(path: Path, content: str | bytes) -> bool:
         return True
 
 
-def write_new(path: str | Path, content: bytes) -> None:
-    """Create a file and flush it to disk."""
+def write_new(path: str | Path, content: bytes, *, flushed: bool = True) -> None:
+    """Create a file and, unless the caller does it for many files at once, flush it to disk."""
     with open(path, "xb") as file:
-        _write(file, content)
+        if flushed:
+            _write(file, content)
+        else:
+            file.write(content)
 
 
 def _write(file: IO[bytes], content: bytes) -> None:

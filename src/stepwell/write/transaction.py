@@ -16,6 +16,7 @@ import re
 import secrets
 import shutil
 import stat
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -27,6 +28,8 @@ from stepwell.source.atomic_write import held, lock, remove_leftovers, write_ato
 __all__ = ["STAGING", "Busy", "Changed", "is_own", "left_behind", "recover", "write_files"]
 
 _JOURNAL: Final = "journal.json"
+_MANY: Final = 64
+"""More files are flushed together: to flush 5,000 files one by one takes many seconds."""
 
 
 @final
@@ -113,8 +116,9 @@ def write_files(
 def _entries(root: str, files: Mapping[str, bytes | None], *, overwrite: bool) -> list[_Entry]:
     """Return the renames for changed files."""
     entries: dict[str, _Entry] = {}
+    real_root = os.path.realpath(root)
     for shown, content in files.items():
-        path = _inside(root, shown)
+        path = _inside(real_root, shown)
         with _about(shown):
             before = _content(os.path.join(root, path))
         if before is not None and not overwrite:
@@ -159,9 +163,7 @@ def _put_all(root: str, entries: Sequence[_Entry], read: Mapping[str, bytes | No
     with _locked(staging):
         done: list[tuple[int, _Entry]] = []
         try:
-            for entry in entries:
-                _check_unchanged(root, entry, read)
-            _prepare(staging, root, entries)
+            _prepare(staging, root, entries, read)
             for number, entry in enumerate(entries):
                 _check_unchanged(root, entry, read)
                 done.append((number, entry))
@@ -248,16 +250,23 @@ def _locked(staging: str) -> Iterator[None]:
         yield
 
 
-def _prepare(staging: str, root: str, entries: Sequence[_Entry]) -> None:
-    """Stage entries, back up replaced files, and write the journal."""
+def _prepare(staging: str, root: str, entries: Sequence[_Entry], read: Mapping[str, bytes | None]) -> None:
+    """Stage entries, back up replaced files, and write the journal.
+
+    Raises:
+       Changed: a file is not as it was read.
+    """
     steps: list[dict[str, Any]] = []
+    at_once = len(entries) > _MANY and sys.platform == "linux"  # elsewhere, sync() may return too early
     for number, entry in enumerate(entries):
         target, new = os.path.join(root, entry.path), os.path.join(staging, f"{number}.new")
+        _check_unchanged(root, entry, read)
         if not entry.is_deletion:
-            _stage(entry, new)
-        before = _digest(target)
+            _stage(entry, new, flushed=not at_once)
+        known = None if entry.is_folder else read.get(entry.files[0][0])
+        before = _digest(target) if known is None else hashlib.sha256(known).hexdigest()
         if before is not None and not entry.is_folder:
-            shutil.copy2(target, os.path.join(staging, f"{number}.old"))
+            _keep(target, os.path.join(staging, f"{number}.old"))
             if not entry.is_deletion:
                 os.chmod(new, stat.S_IMODE(os.stat(target).st_mode))
         steps.append(
@@ -269,19 +278,30 @@ def _prepare(staging: str, root: str, entries: Sequence[_Entry]) -> None:
                 "files": [shown for shown, _, _ in entry.files],
             }
         )
+    if at_once:
+        os.sync()
     unfinished = os.path.join(staging, f"{_JOURNAL}.tmp")
     write_new(unfinished, json.dumps({"version": 2, "folder": _identity(staging), "steps": steps}).encode())
     os.replace(unfinished, os.path.join(staging, _JOURNAL))
 
 
-def _stage(entry: _Entry, place: str) -> None:
+def _keep(target: str, place: str) -> None:
+    """Keep a file that a rename replaces, by a link if possible."""
+    try:
+        os.link(target, place, follow_symlinks=False)
+    except OSError:  # the file system has no links, or the user may not link the file
+        shutil.copy2(target, place)
+
+
+def _stage(entry: _Entry, place: str, *, flushed: bool = True) -> None:
     for shown, inner, content in entry.files:
         path = os.path.join(place, inner) if inner else place
         if content is None:
             continue
         with _about(shown):
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            write_new(path, content)
+            if inner:
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+            write_new(path, content, flushed=flushed)
 
 
 def _move(new: str, target: str, entry: _Entry) -> None:
@@ -342,14 +362,17 @@ def _is_step(step: Any, root: str, *, is_own: bool) -> bool:
     if (hidden or step.get("delete")) and not is_own:
         return False
     try:
-        return _inside(root, path) == os.path.normpath(path)
+        return _inside(os.path.realpath(root), path) == os.path.normpath(path)
     except ValueError:
         return False
 
 
-def _inside(root: str, path: str) -> str:
-    """Return the path with links resolved, relative to the project."""
-    real_root = os.path.realpath(root)
+def _inside(real_root: str, path: str) -> str:
+    """Return the path with links resolved, relative to the project.
+
+    Args:
+       real_root: with links resolved.
+    """
     real = os.path.realpath(os.path.join(real_root, path))
     if not real.startswith(real_root + os.sep):
         raise ValueError(f"{path} leaves the project through a symbolic link; nothing was written")

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from datetime import date
 from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, final
 
 import click
 
@@ -65,6 +65,38 @@ def edit_options(command: Callable[..., int]) -> Callable[..., int]:
     ):
         wrapper = option(wrapper)
     return wrapper
+
+
+@final
+class Mistakes:
+    """Mistakes of a command line, collected by ``with`` blocks and reported together."""
+
+    def __init__(self) -> None:
+        self._found: list[Exception] = []
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> bool:
+        from stepwell.write.scaffold import NotWritten
+
+        if isinstance(error, (click.UsageError, NotWritten)):
+            self._found.append(error)
+            return True
+        return False
+
+    def report(self) -> None:
+        """Raise the collected mistakes, if there are any.
+
+        Raises:
+           UsageError: there are several mistakes, or one of them is a usage error.
+           NotWritten: this is the only mistake.
+        """
+        if len(self._found) == 1:
+            raise self._found[0] from None
+        if self._found:
+            texts = "\nerror: ".join(visible(str(error)) for error in self._found)
+            raise click.UsageError(f"{texts}\nnothing was written")
 
 
 def finish(
@@ -278,21 +310,30 @@ def set_fields(
     from stepwell.write.scaffold import assigned
 
     registry = open_registry(common)
-    view = view_of(registry, workspace)
     name, fields = _step_and_fields(arguments, where)
-    assignments = [assigned(item) for item in fields]
-    for item, (pointer, value) in zip(fields, assignments, strict=True):
-        if value is None and not pointer[0].startswith("x-"):
-            raise click.UsageError(f"`{item}` has no value; run `stepwell unset` to remove a field")
-        if pointer == ("name",):
-            raise click.UsageError("the name cannot be set; run `stepwell rename`")
+    mistakes = Mistakes()
+    assignments = []
+    for item in fields:
+        with mistakes:
+            pointer, value = assigned(item)
+            if value is None and not pointer[0].startswith("x-"):
+                raise click.UsageError(f"`{item}` has no value; run `stepwell unset` to remove a field")
+            if pointer == ("name",):
+                raise click.UsageError("the name cannot be set; run `stepwell rename`")
+            assignments.append((pointer, value))
+    skipped: str | None = None
+    steps: list[StepDefinition] = []
+    with mistakes:
+        view = view_of(registry, workspace)
+        skipped = _skipped_file(registry, view, name) if name else None
+        if skipped is None:
+            steps = [step_of(registry, view, name)] if name else _matching(view, where)
+    mistakes.report()
     edits, files = steps_edits(registry)
-    skipped = _skipped_file(registry, view, name) if name else None
     if skipped is not None:
         edits.set_in(skipped, assignments)
-    else:
-        for step in [step_of(registry, view, name)] if name else _matching(view, where):
-            edits.set(view, step, assignments)
+    for step in steps:
+        edits.set(view, step, assignments)
     return finish(registry, files, common, dry_run=dry_run, force=force, form=form)
 
 
@@ -326,7 +367,12 @@ def _matching(view: View, where: tuple[str, ...]) -> list[StepDefinition]:
     from stepwell.write.edit.engine import at
     from stepwell.write.scaffold import assigned
 
-    wanted = [assigned(item) for item in where]
+    wanted = []
+    mistakes = Mistakes()
+    for item in where:
+        with mistakes:
+            wanted.append(assigned(item))
+    mistakes.report()
 
     def fits(step: StepDefinition) -> bool:
         for pointer, value in wanted:
@@ -374,14 +420,22 @@ def unset_fields(
     from stepwell.write.scaffold import located
 
     registry = open_registry(common)
-    view = view_of(registry, workspace)
+    mistakes = Mistakes()
+    pointers = []
+    for field in fields:
+        with mistakes:
+            pointers.append(located(field)[0])
+    definition: StepDefinition | None = None
+    with mistakes:
+        view = view_of(registry, workspace)
+        skipped = _skipped_file(registry, view, step)
+        definition = step_of(registry, view, step) if skipped is None else None
+    mistakes.report()
     edits, files = steps_edits(registry)
-    pointers = [located(field)[0] for field in fields]
-    skipped = _skipped_file(registry, view, step)
-    if skipped is not None:
+    if definition is not None:
+        edits.unset(view, definition, pointers)
+    elif skipped is not None:
         edits.unset_in(skipped, pointers)
-    else:
-        edits.unset(view, step_of(registry, view, step), pointers)
     return finish(registry, files, common, dry_run=dry_run, force=force, form=form)
 
 
@@ -423,10 +477,16 @@ def override(
     if not workspace or not fields:
         raise click.UsageError("--workspace and at least one --set are required")
     registry = open_registry(common)
-    view = view_of(registry, workspace)
-    definition = step_of(registry, view, step)
+    mistakes = Mistakes()
+    assignments = []
+    for item in fields:
+        with mistakes:
+            assignments.append(assigned(item))
+    with mistakes:
+        definition = step_of(registry, view_of(registry, workspace), step)
+    mistakes.report()
     edits, files = steps_edits(registry)
-    edits.override(workspace, definition, [assigned(item) for item in fields])
+    edits.override(workspace, definition, assignments)
     return finish(registry, files, common, dry_run=dry_run, force=force, form=form)
 
 
@@ -460,11 +520,17 @@ def deprecate(
 ) -> int:
     """Mark STEP as deprecated. Its users see the notice; after the date, `check` reports the step."""
     registry = open_registry(common)
+    mistakes = Mistakes()
+    with mistakes:
+        if remove_after is not None and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", remove_after):
+            raise click.UsageError(f"`{visible(remove_after)}` is no date: write YYYY-MM-DD")
     view = view_of(registry, workspace)
-    definition = step_of(registry, view, step)
-    if remove_after is not None and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", remove_after):
-        raise click.UsageError(f"`{visible(remove_after)}` is no date: write YYYY-MM-DD")
-    successor = step_of(registry, view, replaced_by).name if replaced_by else None
+    successor: str | None = None
+    with mistakes:
+        definition = step_of(registry, view, step)
+    with mistakes:
+        successor = step_of(registry, view, replaced_by).name if replaced_by else None
+    mistakes.report()
     stated = {"since": since, "replaced_by": successor, "remove_after": remove_after, "note": note}
     notice = {field: text for field, text in stated.items() if text is not None}
     if not notice:

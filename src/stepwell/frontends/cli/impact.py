@@ -34,6 +34,7 @@ Examples:
 _TITLES: Final = {
     "definitions": "Definitions",
     "configuration": "Configuration",
+    "workflows": "Workflows",
     "python": "Python",
     "data": "Notebooks and JSON",
 }
@@ -57,9 +58,10 @@ _WORDS: Final = {
 def command(step: str, workspace: str | None, form: str, common: CommonOptions) -> int:
     """List all references to a step, its classes and its aliases.
 
-    Searches definitions and overlays of every workspace, `replaced_by`, `first` of `[[freeze]]`, all Python
-    files of the project for imports, names, attributes, and strings without blanks that contain the name,
-    with or without a job type, and notebooks and JSON files for the name. No Python is run. Generated modules
+    Searches definitions and overlays of every workspace, `replaced_by`, `first` of `[[freeze]]`, the types
+    of steps in workflow files, all Python files of the project for imports, names, attributes, and strings
+    without blanks that contain the name, with or without a job type, and notebooks and JSON files for the
+    name. No Python is run. Generated modules
     are only counted, because `stepwell freeze` rewrites them.
     """
     registry, view = open_view(common, workspace)

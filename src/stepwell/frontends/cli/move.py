@@ -8,7 +8,7 @@ import sys
 import click
 
 from stepwell.code.usages import impact_of
-from stepwell.frontends.cli.edit import edit_options, finish, steps_edits
+from stepwell.frontends.cli.edit import Mistakes, edit_options, finish, steps_edits
 from stepwell.frontends.cli.options import (
     CommonOptions,
     complete_step,
@@ -49,20 +49,24 @@ def _view_with(registry: Registry, name: str) -> View:
 def rename(
     step: str, new: str, in_python: bool, dry_run: bool, force: bool, form: str, common: CommonOptions
 ) -> int:
-    """Rename OLD to NEW: the definition, its file, overrides, pipelines, `replaced_by` and the configuration.
+    """Rename OLD to NEW: the definition, its file, overrides, pipelines, workflows, `replaced_by` and
+    the configuration.
 
     OLD becomes an alias. Class names that OLD has by convention are written out, so that its code remains
     valid. With --python, strings that equal OLD, with or without a job type, are renamed too; all files are
     written together, or none.
     """
     registry = open_registry(common)
-    view = _view_with(registry, step)
-    definition = step_of(registry, view, step)
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", new):
-        raise click.UsageError(f"`{visible(new)}` is not a valid name of a step")
-    owner = next((one for one in _views(registry) if new in one.steps), None)
-    if owner is not None:
-        raise click.UsageError(f"step `{new}` already exists in {owner.title}")
+    mistakes = Mistakes()
+    with mistakes:
+        definition = step_of(registry, _view_with(registry, step), step)
+    with mistakes:
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", new):
+            raise click.UsageError(f"`{visible(new)}` is not a valid name of a step")
+        owner = next((view for view in _views(registry) if new in view.steps), None)
+        if owner is not None:
+            raise click.UsageError(f"step `{new}` already exists in {owner.title}")
+    mistakes.report()
     edits, files = steps_edits(registry)
     edits.rename(definition.name, new, in_python=in_python)
     return finish(registry, files, common, dry_run=dry_run, force=force, form=form)
@@ -155,7 +159,12 @@ def move(
     registry = open_registry(common)
     if origin == target:
         raise click.UsageError(f"`{origin}` is both --from and --to")
-    views = [view_of(registry, None if name == "core" else name) for name in (origin, target)]
+    mistakes = Mistakes()
+    views = []
+    for name in (origin, target):
+        with mistakes:
+            views.append(view_of(registry, None if name == "core" else name))
+    mistakes.report()
     definition = step_of(registry, views[0], step)
     edits, files = steps_edits(registry)
     edits.move(definition.name, views[0].workspace, views[1].workspace)

@@ -255,7 +255,11 @@ def _first_correct(document: Document, change: Change, wanted: Any, order: Seque
     places = document.locate(document.text)
     text = Text(document.text, places.keys, places.values, document.data)
     kept = Counter(comments_in(document))
-    for proposed in dict.fromkeys(form.proposals(text, change, order, document)):
+    tried: set[str] = set()
+    for proposed in form.proposals(text, change, order, document):
+        if proposed in tried:
+            continue
+        tried.add(proposed)
         result = read_text(document.path, proposed.encode("utf-8", "surrogatepass"))
         if isinstance(result, Diagnostic):
             if result.id != "empty-file" or wanted:

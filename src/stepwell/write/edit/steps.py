@@ -7,7 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, final
 
 from stepwell.check.layers.outdated_override import leaves
-from stepwell.code.usages import NameReference, python_files, step_into_all, step_references
+from stepwell.code.usages import (
+    NameReference,
+    python_files,
+    step_into_all,
+    step_references,
+    workflow_references,
+)
 from stepwell.model import Definition, StepDefinition
 from stepwell.model.kinds import kind_of
 from stepwell.model.layer import BASED_ON, Layer, Source, origins_in
@@ -181,7 +187,7 @@ class StepEdits:
         self.set(view, step, [(("deprecated", field), text) for field, text in notice.items()])
 
     def rename(self, old: str, new: str, *, in_python: bool) -> None:
-        """Rename a step in its definitions, their file names, overrides, references and the configuration.
+        """Rename a step: definitions, file names, overrides, references, workflows and the configuration.
 
         The old name becomes an alias, and class names by convention are written out, so that code of the step
         and answers to the old name do not change.
@@ -206,6 +212,9 @@ class StepEdits:
         for path, target in moved.items():
             self._files.move(path, target)
         self._rename_in_configuration(old, new)
+        workflows = workflow_references(self._project, self._snapshot, frozenset({old}))
+        for document, pointer in workflows:
+            self._change(document.path, [Set(pointer, new)])
         for path, content in python_files(self._project.root) if in_python else ():
             renamed = with_renamed_strings(content, old, new)
             if renamed != content:
@@ -313,7 +322,9 @@ class StepEdits:
         ]
 
     def _states(self, source: Source, pointer: Pointer) -> bool:
-        return _has(self._files.document(source.document.path).data, pointer)
+        path = source.document.path
+        is_planned = path in self._files.planned
+        return _has((self._files.document(path) if is_planned else source.document).data, pointer)
 
     def _override(self, workspace: str, step: StepDefinition, assignments: Iterable[Assignment]) -> None:
         """Edit the override of a workspace, or create it."""

@@ -35,11 +35,13 @@ class ImpactName(OutputPart, frozen=True, kw_only=True):
 class ImpactPlace(OutputPart, frozen=True, kw_only=True):
     """Place."""
 
-    group: Annotated[str, one_of("definitions", "configuration", "python", "data"), doc("Kind of file.")]
+    group: Annotated[
+        str, one_of("definitions", "configuration", "workflows", "python", "data"), doc("Kind of file.")
+    ]
     what: Annotated[
         str,
         doc(
-            "Kind of reference: text for definitions and configuration; for Python `class`, "
+            "Kind of reference: text for definitions, configuration and workflows; for Python `class`, "
             "`function`, `import`, `name`, `attribute`, `argument`, `string`, or `text` in a file that "
             "cannot be parsed; `string` in notebooks and JSON.",
             "import",
