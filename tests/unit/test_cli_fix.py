@@ -174,6 +174,30 @@ def test_a_dry_run_prints_the_diff_and_only_selected_findings_are_fixed(
     assert contents(root) == {**before, SCORING: f"{STEP}priority: 3\n"}
 
 
+def test_a_schema_comment_that_refers_to_a_missing_file_is_corrected(
+    project: Project, run_stepwell: RunStepwell
+) -> None:
+    old = "# yaml-language-server: $schema=../gone/step.schema.json\r\n"
+    other = "registry.d/steps/other.toml"
+    url = "#:schema https://stepwell.dev/schemas/1/step.schema.json\n"
+    files = {
+        "schemas/step.schema.json": "{}",
+        SCORING: "\ufeff" + old + "name: Scoring\r\ndescription: Score.\r\nframwork: a\r\n",
+        other: url + 'name = "Other"\ndescription = "Other."\n',
+    }
+    root = project(files)
+    assert run_stepwell("check", "--fix", "--select", "unknown-rule", cwd=root).exit_code == 0
+    assert (root / SCORING).read_bytes().decode() == files[SCORING]
+    assert run_stepwell("check", "--fix", "--quiet", other, cwd=root).stdout == ""
+    ran = run_stepwell("check", "--fix", "--dry-run", cwd=root)
+    assert "# yaml-language-server: $schema=../../schemas/step.schema.json" in ran.stdout
+    ran = run_stepwell("check", "--fix", cwd=root)
+    assert ran.stdout.startswith("Fixed 1 finding and 1 `$schema` comment in 1 file.\n")
+    corrected = files[SCORING].replace("../gone/", "../../schemas/").replace("framwork", "framework")
+    assert (root / SCORING).read_bytes().decode() == corrected
+    assert (root / other).read_text() == files[other]
+
+
 def test_findings_of_other_checks_are_fixed_with_them(project: Project, run_stepwell: RunStepwell) -> None:
     text = STEP + "interface: {inputs: {a: {path: /a, type: t, compatible_sources: [Ratng]}}}\n"
     root = project({SCORING: text, "registry.d/steps/rating.yaml": "name: Rating\ndescription: Rate.\n"})

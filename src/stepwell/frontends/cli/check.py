@@ -148,7 +148,8 @@ def command(
     With --all, the sections of `stepwell workspace check` are checked, and each has a line in the report.
 
     With --fix, findings with a safe fix are corrected in their files: misspelled names with one suggestion,
-    file names, unquoted text, repeated items, overrides that change nothing. Comments and layout remain. The
+    file names, unquoted text, repeated items, overrides that change nothing. `$schema` comments that refer to
+    a missing file refer to the project's schema again. Comments and layout remain. The
     page of each rule (`explain-rule`) states whether it has a fix.
 
     Findings that --select and --ignore hide do not count for the exit code and are not fixed.
@@ -248,10 +249,16 @@ def _check(
 
     found = findings(registry)
     if fixing.wanted:
-        from stepwell.frontends.cli.edit import save_fixes
+        from stepwell.frontends.cli.edit import is_in, save_fixes
 
         wanted_fixes = tuple(filter(is_shown, found))
-        is_written = save_fixes(registry, wanted_fixes, is_shown, common, fixing.unsafe, fixing.dry_run, form)
+
+        def is_path(path: str) -> bool:
+            return not select and (wanted is None or any(is_in(path, way) for way in wanted))
+
+        is_written = save_fixes(
+            registry, wanted_fixes, is_shown, is_path, common, fixing.unsafe, fixing.dry_run, form
+        )
         if is_written:
             registry = open_registry(common)
             found = findings(registry)

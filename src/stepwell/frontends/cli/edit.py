@@ -152,6 +152,7 @@ def save_fixes(
     registry: Registry,
     found: tuple[Diagnostic, ...],
     is_shown: Callable[[Diagnostic], bool],
+    is_path: Callable[[str], bool],
     common: CommonOptions,
     unsafe: bool,
     dry_run: bool,
@@ -161,15 +162,17 @@ def save_fixes(
 
     Args:
        is_shown: whether a finding that a fix reveals is fixed too.
+       is_path: whether the `$schema` comment of a file is corrected.
 
     Returns:
        Whether files were written.
     """
-    from stepwell.write.edit.fixes import fix_all
+    from stepwell.write.edit.fixes import correct_schema_comments, fix_all
 
     today = date.today()  # noqa: DTZ011 - the user's local date
     files, fixed = fix_all(registry.project, found, today, find_plugins, is_shown, unsafe=unsafe)
-    if not fixed:
+    comments = correct_schema_comments(files, is_path)
+    if not fixed and not comments:
         return False
     is_text = form == "text"
     if dry_run:
@@ -178,7 +181,9 @@ def save_fixes(
     _save(files)
     if not common.quiet:
         counted_files = counted(len(files.files), "file")
-        click.echo(f"Fixed {counted(len(fixed), 'finding')} in {counted_files}.", err=not is_text)
+        parts = [counted(len(fixed), "finding")] if fixed else []
+        parts += [counted(comments, "`$schema` comment")] if comments else []
+        click.echo(f"Fixed {' and '.join(parts)} in {counted_files}.", err=not is_text)
     return True
 
 
@@ -571,7 +576,7 @@ def fmt(paths: tuple[str, ...], check: bool, diff: bool, form: str, common: Comm
     listed = definition_files(project)
     if paths:
         wanted = {way for path in paths for way in in_project(project.root, path)}
-        listed = {path: noun for path, noun in listed.items() if any(_is_in(path, way) for way in wanted)}
+        listed = {path: noun for path, noun in listed.items() if any(is_in(path, way) for way in wanted)}
     files = FileEdits(project)
     comments = SchemaComments(project)
     results = [_format(files, comments, path, schema) for path, schema in listed.items()]
@@ -615,5 +620,6 @@ def _format(files: Any, comments: Any, path: str, schema: str) -> str | None:
     return None
 
 
-def _is_in(path: str, folder: str) -> bool:
+def is_in(path: str, folder: str) -> bool:
+    """Return whether a path is a folder or inside it; empty text is the project."""
     return not folder or path == folder or path.startswith(f"{folder}/")

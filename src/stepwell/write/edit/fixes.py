@@ -15,11 +15,12 @@ from stepwell.source.diagnostic import Diagnostic, Fix, Span, TextEdit
 from stepwell.source.document import Document, Pointer, span_of, thaw
 from stepwell.source.read import read_text
 from stepwell.write.edit.engine import EditRefused, at, edited
+from stepwell.write.edit.format import SchemaComments, definition_files
 from stepwell.write.edit.plan import FileEdits
 from stepwell.write.edit.text import Change, Remove, Rename, Set
 from stepwell.write.scaffold.plan import findings_with
 
-__all__ = ["fix_all", "with_edits"]
+__all__ = ["correct_schema_comments", "fix_all", "with_edits"]
 
 _LINE_BREAK: Final = re.compile(r"\r\n|\n|\r")
 _PASSES: Final = 10
@@ -53,6 +54,24 @@ def fix_all(
             break
         found = tuple(filter(is_selected, findings_with(project, edits.files, today, plugins)))
     return edits, tuple(fixed)
+
+
+def correct_schema_comments(edits: FileEdits, is_wanted: Callable[[str], bool]) -> int:
+    """Plan the correction of comments for editors that refer to a missing schema, and return their number.
+
+    Args:
+        is_wanted: whether a file is to be corrected.
+    """
+    comments = SchemaComments(edits.project)
+    count = 0
+    for path, schema in definition_files(edits.project).items():
+        with suppress(EditRefused):
+            content = edits.content(path) if is_wanted(path) else None
+            result = content and comments.corrected(path, schema, content)
+            if result and result != content:
+                edits.write(path, result)
+                count += 1
+    return count
 
 
 def with_edits(project: Project, found: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
