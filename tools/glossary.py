@@ -38,6 +38,7 @@ class Text(NamedTuple):
     line: int
     words: str
     is_name: bool = False
+    is_variable: bool = False
 
 
 class Finding(NamedTuple):
@@ -68,6 +69,10 @@ def of_python(content: str, *, strings: bool = True) -> Iterator[Text]:
     for node in ast.walk(ast.parse(content)):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             yield Text(node.lineno, words_of(node.name), is_name=True)
+        elif isinstance(node, ast.arg):
+            yield Text(node.lineno, node.arg, is_variable=True)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield Text(node.lineno, node.id, is_variable=True)
 
 
 def of_test(content: str) -> Iterator[Text]:
@@ -127,10 +132,13 @@ def tracked_files() -> list[str]:
 
 def findings(glossary: dict[str, Any]) -> Iterator[Finding]:
     """Yield every word of a tracked file that the glossary replaces and no exception allows."""
-    words = [
-        (re.compile(rf"(?<![\w-])(?:{pattern})(?![\w-])", re.IGNORECASE), instead)
-        for pattern, instead in glossary["words"].items()
-    ]
+    words, variables = (
+        [
+            (re.compile(rf"(?<![\w-])(?:{pattern})(?![\w-])", re.IGNORECASE), instead)
+            for pattern, instead in glossary[table].items()
+        ]
+        for table in ("words", "variables")
+    )
     skipped = [re.compile(each["path"]) for each in glossary["skip"]]
     allowed = [
         (re.compile(each["path"]), re.compile(each["text"], re.IGNORECASE)) for each in glossary["allow"]
@@ -145,10 +153,10 @@ def findings(glossary: dict[str, Any]) -> Iterator[Finding]:
         exceptions = [text for where, text in allowed if where.match(path)]
         names_count = not any(each.match(path) for each in unnamed)
         for text in (*read(file.read_text(encoding="utf-8")), Text(1, words_of(path), is_name=True)):
-            if text.is_name and not names_count:
+            if (text.is_name and not names_count) or (text.is_variable and not path.startswith("src/")):
                 continue
             spared = [match.span() for each in exceptions for match in each.finditer(text.words)]
-            for pattern, instead in words:
+            for pattern, instead in variables if text.is_variable else words:
                 for match in pattern.finditer(text.words):
                     if not any(start <= match.start() < end for start, end in spared):
                         line = text.line + text.words.count("\n", 0, match.start())

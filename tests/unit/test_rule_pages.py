@@ -41,7 +41,16 @@ GIVES_AN_ID = {
     "note": 0,
 }
 """Functions that make a finding, and which of their arguments is its id."""
-PASSED_ON = {"told['id']", "error.rule", "fault.id", "rejected.id", "rule", "rule.id", "text.id", "effect.id"}
+PASSED_ON = {
+    "unread['id']",
+    "error.rule",
+    "fault.id",
+    "rejected.id",
+    "rule",
+    "rule.id",
+    "text.id",
+    "effect.id",
+}
 """Where such an argument is not written out: the id comes from another of these calls, or from a rule."""
 
 STEP = "name: Scoring\ndescription: Score a batch.\n"

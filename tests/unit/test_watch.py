@@ -637,7 +637,7 @@ def test_without_inotify_watches_a_note_is_printed_once_and_files_are_polled(
     monkeypatch.setattr(BaseObserver, "schedule", out_of_watches)
     monkeypatch.setattr(watching, "POLL", 0.05)
     told: list[str] = []
-    with followed(project(FILES), tell=told.append) as live:
+    with followed(project(FILES), notify=told.append) as live:
         assert told == [f"{words}; polling all files every 0.05 s instead"]
         assert live.registry.watching.mode == "polling"
         assert live.registry.watching.reason == words
@@ -652,7 +652,7 @@ def test_without_inotify_watches_a_note_is_printed_once_and_files_are_polled(
 def test_a_file_system_without_events_is_polled(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watching, "eventless", lambda _: "files on nfs4 can change without an event")
     told: list[str] = []
-    with followed(project(FILES), tell=told.append) as live:
+    with followed(project(FILES), notify=told.append) as live:
         assert told == ["files on nfs4 can change without an event; polling all files every 1 s instead"]
         assert live.registry.watching.poll == 1.0
 

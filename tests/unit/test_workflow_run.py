@@ -550,8 +550,8 @@ def test_progress_is_one_line_for_each_step(capsys: pytest.CaptureFixture[str]) 
         ("fail", "b", {"fault": "no\x1bway"}),
         ("skip", "d", {}),
     ):
-        progress.tell(word, path, more)
-    StepProgress(3, shown=False).tell("start", "a", {})
+        progress.show(word, path, more)
+    StepProgress(3, shown=False).show("start", "a", {})
     assert capsys.readouterr().err.splitlines() == [
         "[1/3] a reused",
         "[2/3] b running",

@@ -155,21 +155,21 @@ def _check(
         return CheckedFile(listed, None, document.span or Span(path), None, (document,))
     kind = KINDS[kind_name]
     form = f"{kind.noun}-override" if layer is Layer.OVERRIDE else kind.noun
-    stated, found = document, faults
+    stated, findings = document, faults
     if faults or not schema.fits(form, document.data, flat=document.flat):
-        stated, found = _valid_part(form, kind.noun, document, faults)
+        stated, findings = _valid_part(form, kind.noun, document, faults)
     name = stated.data.get("name")
     if name is None:
-        return CheckedFile(listed, None, document.key_span(("name",)), None, found)
+        return CheckedFile(listed, None, document.key_span(("name",)), None, findings)
     authored = authored_in(kind, Source(layer, workspace, stated))
     ignores, used = ignores_in(document), _NO_IGNORES
-    broken, found = found, (*found, *catalog.run(file_rules, FileScope(authored, settings, today)))
+    broken, findings = findings, (*findings, *catalog.run(file_rules, FileScope(authored, settings, today)))
     if ignores:
-        found, used = hide(found, by_place(ignores))
-    if broken or (found and not is_served(found)):
+        findings, used = hide(findings, by_place(ignores))
+    if broken or (findings and not is_served(findings)):
         place = document.value_span(("name",))
-        return CheckedFile(listed, name, place, None, found, ignores, used, authored)
-    return CheckedFile(listed, name, None, authored, found, ignores, used)
+        return CheckedFile(listed, name, place, None, findings, ignores, used, authored)
+    return CheckedFile(listed, name, None, authored, findings, ignores, used)
 
 
 _ENTRY_DEPTH: Final = MappingProxyType({"steps": 2, "interface": 3})
@@ -233,23 +233,23 @@ def check_workspace_file(
     workspace = Workspace(workspace_id, document)
     severities = project.settings.severities
     scope = WorkspaceScope(Source(Layer.LOCAL, workspace_id, document), workspace)
-    found = catalog.run(catalog.active("workspace", severities), scope)
+    findings = catalog.run(catalog.active("workspace", severities), scope)
     ignores = ignores_in(document)
-    shown, used = hide(found, by_place(ignores))
+    shown, used = hide(findings, by_place(ignores))
     suppressed = frozenset(used)
     unused = tuple(ignore for ignore in ignores if ignore not in suppressed)
     return workspace, (*shown, *catalog.run(catalog.active("unused ignore", severities), unused))
 
 
 def hide(
-    found: Iterable[Diagnostic], ignores: IgnoreIndex
+    findings: Iterable[Diagnostic], ignores: IgnoreIndex
 ) -> tuple[tuple[Diagnostic, ...], tuple[Ignore, ...]]:
     """Return the findings that are not suppressed, and the comments that suppressed one."""
     if not ignores:
-        return tuple(found), _NO_IGNORES
+        return tuple(findings), _NO_IGNORES
     shown: list[Diagnostic] = []
     used: dict[Ignore, None] = {}
-    for diagnostic in found:
+    for diagnostic in findings:
         span = diagnostic.span
         hiding: Sequence[Ignore] = ()
         if span is not None and diagnostic.id in catalog.CAN_BE_IGNORED:
@@ -260,6 +260,6 @@ def hide(
     return tuple(shown), tuple(used)
 
 
-def is_served(found: Iterable[Diagnostic]) -> bool:
+def is_served(findings: Iterable[Diagnostic]) -> bool:
     """Return whether a definition with these findings is available, which an error prevents."""
-    return all(diagnostic.severity is not Severity.ERROR for diagnostic in found)
+    return all(diagnostic.severity is not Severity.ERROR for diagnostic in findings)

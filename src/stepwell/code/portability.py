@@ -59,7 +59,7 @@ def compare_workspaces(
     project: Project,
     snapshot: Snapshot,
     index: SourceIndex,
-    one: str,
+    workspace: str,
     other: str,
     steps: Collection[str] = (),
     script_fault: Callable[[StepDefinition], tuple[str, str] | None] = lambda _: None,
@@ -74,7 +74,7 @@ def compare_workspaces(
         script_fault: returns the path and the fault of a script that the target lacks.
     """
     comparison = _Comparison(
-        project, snapshot.view(one), snapshot.view(other), index, snapshot.workspaces, script_fault
+        project, snapshot.view(workspace), snapshot.view(other), index, snapshot.workspaces, script_fault
     )
     wanted = [
         name for name in comparison.here if (name in steps if steps else name in comparison.here.steps.above)

@@ -226,8 +226,8 @@ def step_into_all(value: Any, pointer: Pointer) -> Any:
 def _without_job_type(name: str, job_types: tuple[str, ...]) -> str:
     """Return the name of a source without ``-`` or ``_`` and a job type."""
     for mark in ("-", "_"):
-        head, found, tail = name.rpartition(mark)
-        if found and tail.lower() in job_types:
+        head, separator, tail = name.rpartition(mark)
+        if separator and tail.lower() in job_types:
             return head
     return name
 

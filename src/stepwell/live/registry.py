@@ -212,10 +212,10 @@ class Registry(InNotebook):
         snapshot, files = self.snapshot, self._current("seen").files
         views = {key: snapshot.view(key) for key in (None, *snapshot.workspaces)}
         steps = MappingProxyType({key: (len(view), len(view.steps.above)) for key, view in views.items()})
-        found = MappingProxyType({key: view.diagnostics for key, view in views.items()})
+        findings = MappingProxyType({key: view.diagnostics for key, view in views.items()})
         settings = self.project.settings
         return Summary(
-            self.project.root, files, steps, found, settings.workspace, settings.references is not None
+            self.project.root, files, steps, findings, settings.workspace, settings.references is not None
         )
 
     @property
@@ -450,16 +450,16 @@ class Registry(InNotebook):
 
         return health(self._store, self.watching, components=components)
 
-    def watch(self, poll: float | None = None, *, tell: Callable[[str], object] | None = None) -> Watch:
+    def watch(self, poll: float | None = None, *, notify: Callable[[str], object] | None = None) -> Watch:
         """Watch the files: ``with registry.watch(): ...``, or ``start`` and ``stop``.
 
         Args:
             poll: seconds between two scans of all files (default: ``[watch] poll``, or file system events).
-            tell: called with warnings.
+            notify: called with warnings.
         """
         from stepwell.live.watch import Watch
 
-        self._watch = Watch(self._store, poll, tell)
+        self._watch = Watch(self._store, poll, notify)
         return self._watch
 
     @property

@@ -180,7 +180,7 @@ def apply_layers(sources: Iterable[Source], below: Applied | None = None) -> App
     Returns:
         The unvalidated effective definition; ``None`` if there are only overrides.
     """
-    for source in sorted(sources, key=lambda one: _RANK[one.layer]):
+    for source in sorted(sources, key=lambda source_file: _RANK[source_file.layer]):
         if source.layer is not Layer.OVERRIDE:
             hidden = () if below is None else (below.sources, *below.hidden)
             below = Applied(source.document.data, (source,), hidden)

@@ -51,56 +51,58 @@ def interface_of(data: Mapping[str, Any]) -> dict[str, Any] | None:
     if not all(isinstance(part, Mapping) for part in parts.values()):
         return None
     contract, spec = (_plain(parts.get(key, {})) for key in ("contract", "spec"))
-    said: dict[str, Any] = {}
+    interface: dict[str, Any] = {}
     if data.get("node_type") is not None:
-        said["node_type"] = data["node_type"]
+        interface["node_type"] = data["node_type"]
     for key, value in contract.items():
         if key == "inputs":
-            said["inputs"] = _merged(value, spec.get("dependencies", {}), _INPUT)
+            interface["inputs"] = _merged(value, spec.get("dependencies", {}), _INPUT)
         elif key == "outputs":
-            said["outputs"] = _merged(value, spec.get("outputs", {}), _OUTPUT)
+            interface["outputs"] = _merged(value, spec.get("outputs", {}), _OUTPUT)
         elif key == "arguments":
-            said["arguments"] = _arguments(value)
+            interface["arguments"] = _arguments(value)
         else:
-            said[_RENAMED.get(key, key)] = _environment(value) if key == "env_vars" else value
+            interface[_RENAMED.get(key, key)] = _environment(value) if key == "env_vars" else value
     for key, value in spec.items():
         if key == "dependencies":
-            said.setdefault("inputs", _merged({}, value, _INPUT))
+            interface.setdefault("inputs", _merged({}, value, _INPUT))
         elif key == "outputs":
-            said.setdefault("outputs", _merged({}, value, _OUTPUT))
+            interface.setdefault("outputs", _merged({}, value, _OUTPUT))
         else:
-            said[f"x-{key}" if key in said else key] = value
-    said.update({key: _plain(data[key]) for key in _WHOLE if data.get(key) is not None})
+            interface[f"x-{key}" if key in interface else key] = value
+    interface.update({key: _plain(data[key]) for key in _WHOLE if data.get(key) is not None})
     known = {*fields_of("step", "interface")}
-    said = {key if key in known or key[:2] == "x-" else f"x-{key}": value for key, value in said.items()}
-    serves = bool(said) and fits("step", {"name": "A", "description": "A.", "interface": said})
-    return said if serves else None
+    interface = {
+        key if key in known or key[:2] == "x-" else f"x-{key}": value for key, value in interface.items()
+    }
+    serves = bool(interface) and fits("step", {"name": "A", "description": "A.", "interface": interface})
+    return interface if serves else None
 
 
 def _merged(first: Any, second: Any, known: frozenset[str]) -> Any:
     """Merge inputs or outputs by name."""
     if not isinstance(first, dict) or not isinstance(second, dict):
         return None
-    found: dict[str, Any] = {}
+    merged: dict[str, Any] = {}
     for name in (*first, *(name for name in second if name not in first)):
-        one, other = first.get(name) or {}, second.get(name) or {}
-        if not isinstance(one, dict) or not isinstance(other, dict):
+        left, right = first.get(name) or {}, second.get(name) or {}
+        if not isinstance(left, dict) or not isinstance(right, dict):
             return None
-        joined = dict(one)
-        for key, value in other.items():
-            joined[f"x-spec-{key}" if key in one and one[key] != value else key] = value
-        found[name] = _named(joined, known)
-    return found
+        joined = dict(left)
+        for key, value in right.items():
+            joined[f"x-spec-{key}" if key in left and left[key] != value else key] = value
+        merged[name] = _named(joined, known)
+    return merged
 
 
 def _arguments(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     return {
-        name: _named(_as_text(said, "default"), _ARGUMENT)
-        if isinstance(said, dict)
-        else {"default": _text(said)}
-        for name, said in value.items()
+        name: _named(_as_text(argument, "default"), _ARGUMENT)
+        if isinstance(argument, dict)
+        else {"default": _text(argument)}
+        for name, argument in value.items()
     }
 
 
@@ -111,12 +113,12 @@ def _environment(value: Any) -> Any:
     return {**value, **({"optional": optional} if "optional" in value else {})}
 
 
-def _named(said: dict[str, Any], known: frozenset[str]) -> dict[str, Any]:
-    return {key if key in known or key[:2] == "x-" else f"x-{key}": value for key, value in said.items()}
+def _named(data: dict[str, Any], known: frozenset[str]) -> dict[str, Any]:
+    return {key if key in known or key[:2] == "x-" else f"x-{key}": value for key, value in data.items()}
 
 
-def _as_text(said: dict[str, Any], key: str) -> dict[str, Any]:
-    return {**said, key: _text(said[key])} if key in said else said
+def _as_text(data: dict[str, Any], key: str) -> dict[str, Any]:
+    return {**data, key: _text(data[key])} if key in data else data
 
 
 def _text(value: Any) -> Any:
@@ -264,9 +266,9 @@ class _Lines:
         return [(line, self._lines[line - 1]) for line in range(first, last + 1)]
 
     def _comment(self, text: str, line: int) -> Iterator[str]:
-        for found in _COMMENT.finditer(text):
-            if not self._document.holds(self._offset(line) + found.start()):
-                words = text[found.end() :].strip()
+        for match in _COMMENT.finditer(text):
+            if not self._document.holds(self._offset(line) + match.start()):
+                words = text[match.end() :].strip()
                 if words:
                     yield words
                 return

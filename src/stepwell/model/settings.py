@@ -255,12 +255,12 @@ def read_project(root: str, tree: Tree) -> Project | None:
     data: Mapping[str, Any] = document.data
     for step in prefix:
         data = data[step]
-    found = _check(document, data, prefix)
-    if not found:
+    findings = _check(document, data, prefix)
+    if not findings:
         return valid_project(root, tree, document, prefix)
-    usable = {key: value for key, value in data.items() if not any(key in bad for _, bad in found)}
+    usable = {key: value for key, value in data.items() if not any(key in bad for _, bad in findings)}
     settings = replace(_settings(usable), config=document, prefix=prefix)
-    return Project(root, settings, tree, tuple(diagnostic for diagnostic, _ in found))
+    return Project(root, settings, tree, tuple(diagnostic for diagnostic, _ in findings))
 
 
 def valid_project(root: str, tree: Tree, document: Document, prefix: Pointer) -> Project:
@@ -277,27 +277,27 @@ def valid_project(root: str, tree: Tree, document: Document, prefix: Pointer) ->
 
 def _check(document: Document, data: Mapping[str, Any], prefix: Pointer) -> list[tuple[Diagnostic, set[str]]]:
     """Return findings about the configuration with the top-level keys that they invalidate."""
-    found: list[tuple[Diagnostic, set[str]]] = []
+    faults: list[tuple[Diagnostic, set[str]]] = []
     if not schema.fits("project", data):
         bad: set[str] = set()
         diagnostics = list(
             schema_errors.explain("project", "the configuration", data, _remembering(document, bad), prefix)
         )
-        found.extend((diagnostic, bad) for diagnostic in diagnostics)
+        faults.extend((diagnostic, bad) for diagnostic in diagnostics)
     paths = data.get("paths", {})
     for key in ("core", "workspaces"):
         value = paths.get(key) if isinstance(paths, Mapping) else None
         if isinstance(value, str) and not _stays_inside(value):
-            found.append((_outside(document, (*prefix, "paths", key), value), {"paths"}))
+            faults.append((_outside(document, (*prefix, "paths", key), value), {"paths"}))
     templates = _inside(data, ("templates", "path"))
     if isinstance(templates, str) and not _stays_inside(templates):
-        found.append((_outside(document, (*prefix, "templates", "path"), templates), {"templates"}))
+        faults.append((_outside(document, (*prefix, "templates", "path"), templates), {"templates"}))
     for table in ("references", "components"):
         sources = _inside(data, (table, "source"))
         for place, value in enumerate(sources if isinstance(sources, tuple) else ()):
             if isinstance(value, str) and not _stays_inside(value):
                 pointer = (*prefix, table, "source", place)
-                found.append((_outside(document, pointer, value), {table}))
+                faults.append((_outside(document, pointer, value), {table}))
     targets = data.get("freeze", ())
     for place, target in enumerate(targets if isinstance(targets, tuple) else ()):
         aliases = _inside(target, ("alias",))
@@ -306,8 +306,8 @@ def _check(document: Document, data: Mapping[str, Any], prefix: Pointer) -> list
             written |= {("alias", at): path for at, path in enumerate(aliases)}
         for where, path in written.items():
             if isinstance(path, str) and not _stays_inside(path):
-                found.append((_outside(document, (*prefix, "freeze", place, *where), path), {"freeze"}))
-    return found
+                faults.append((_outside(document, (*prefix, "freeze", place, *where), path), {"freeze"}))
+    return faults
 
 
 def _inside(data: Any, pointer: tuple[str, ...]) -> Any:

@@ -51,11 +51,11 @@ def name_of(implementation: Any) -> str | None:
     if not isinstance(module, str) or not isinstance(path, str) or module == "__main__":
         return None
     try:
-        found = reduce(getattr, path.split("."), sys.modules[module])
+        value = reduce(getattr, path.split("."), sys.modules[module])
     except (AttributeError, KeyError):
         return None
     plain = all(part.isidentifier() and part.isascii() for part in (*module.split("."), *path.split(".")))
-    return f"{module}:{path}" if found is implementation and plain else None
+    return f"{module}:{path}" if value is implementation and plain else None
 
 
 def _has_own(implementation: Any) -> bool:
@@ -83,7 +83,7 @@ class RunContext:
         folder: absolute path for reading and writing files; ``None`` if the step has no files.
         run: runs a nested step, as ``await run(step, parameters, values)``, and returns its ``StepResult``
             even on failure; ``None`` if steps cannot be nested.
-        tell: records an event, called with a name and plain data.
+        emit: records an event, called with a name and plain data.
     """
 
     definition: StepDefinition
@@ -95,7 +95,7 @@ class RunContext:
     session: str = ""
     folder: str | None = None
     run: Callable[[str, Mapping[str, Any], Mapping[str, Any]], Awaitable[Any]] | None = None
-    tell: Callable[[str, Mapping[str, Any]], None] = lambda *_: None
+    emit: Callable[[str, Mapping[str, Any]], None] = lambda *_: None
     stopped: Callable[[], bool] = lambda: False
     depth: int = 0
 

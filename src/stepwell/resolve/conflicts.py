@@ -75,9 +75,11 @@ def conflicts(snapshot: Snapshot) -> tuple[Conflict, ...]:
     """Return all names with several definitions in the views of a Snapshot, sorted."""
     hidden = _hidden(snapshot)
     names = {*hidden, *snapshot.owners}
-    found = ((name, candidates_of(snapshot, name), hidden.get(name, ())) for name in sorted(names))
+    candidates = ((name, candidates_of(snapshot, name), hidden.get(name, ())) for name in sorted(names))
     return tuple(
-        _conflict(snapshot, *candidate) for candidate in found if len(candidate[1]) + len(candidate[2]) > 1
+        _conflict(snapshot, *candidate)
+        for candidate in candidates
+        if len(candidate[1]) + len(candidate[2]) > 1
     )
 
 
@@ -92,19 +94,19 @@ def _conflict(
 
 
 def _hidden(snapshot: Snapshot) -> Mapping[str, tuple[Candidate, ...]]:
-    found: dict[str, tuple[Candidate, ...]] = {}
+    hidden: dict[str, tuple[Candidate, ...]] = {}
     for view in (snapshot.core, *map(snapshot.view, snapshot.workspaces)):
         for name, definitions in view.steps.covered.items():
-            told = {
+            reported = {
                 id(candidate.definition)
-                for candidate in (*candidates_of(snapshot, name), *found.get(name, ()))
+                for candidate in (*candidates_of(snapshot, name), *hidden.get(name, ()))
             }
-            more = (candidate for candidate in definitions if id(candidate) not in told)
-            found[name] = (
-                *found.get(name, ()),
+            more = (candidate for candidate in definitions if id(candidate) not in reported)
+            hidden[name] = (
+                *hidden.get(name, ()),
                 *(Candidate(candidate, candidate.sources[0].workspace) for candidate in more),
             )
-    return found
+    return hidden
 
 
 def _on_identical(conflict: Conflict) -> str:

@@ -203,7 +203,7 @@ def _core_again(
     may treat as equal.
     """
     core = project.settings.core
-    if any(found.span is not None and _within(found.span.path, core) for found in before.diagnostics):
+    if any(finding.span is not None and _within(finding.span.path, core) for finding in before.diagnostics):
         return None
     if len({path.casefold() for path in changed}) < len(changed):
         return None
@@ -347,17 +347,17 @@ def _over_core_of(good: LoadResult, seen: LoadResult) -> LoadResult:
     base = f"{seen.project.settings.workspaces}/"
     of_core = {path: file for path, file in good.checked.items() if file.listed.workspace is None}
     above = {path: file for path, file in seen.checked.items() if file.listed.workspace is not None}
-    found = [
+    findings = [
         diagnostic
         for diagnostic in good.layout.diagnostics
         if diagnostic.span is None or not diagnostic.span.path.startswith(base)
     ]
-    found += (
+    findings += (
         diagnostic
         for diagnostic in seen.layout.diagnostics
         if diagnostic.span and diagnostic.span.path.startswith(base)
     )
-    layout = seen.layout._replace(core=good.layout.core, diagnostics=tuple(found))
+    layout = seen.layout._replace(core=good.layout.core, diagnostics=tuple(findings))
     return _lay_again(good, seen.project, layout, {**of_core, **above}, [], None)
 
 
@@ -374,7 +374,8 @@ def _with_views_of(good: LoadResult, base: LoadResult, failed: Collection[str]) 
     checked = {path: file for path, file in base.checked.items() if file.listed.workspace not in failed}
     checked.update(pair for pair in good.checked.items() if pair[1].listed.workspace in failed)
     own = {
-        owner: (good.own.get(owner, ()) if owner in failed else found) for owner, found in base.own.items()
+        owner: (good.own.get(owner, ()) if owner in failed else findings)
+        for owner, findings in base.own.items()
     }
     replaced = {finding for item in failed for finding in base.own[item]}
     kept = (finding for item in failed for finding in own[item])
@@ -467,15 +468,15 @@ def _suspects(before: LoadResult, relisted: Relisted, hints: frozenset[str]) -> 
     return {*hints, *own}
 
 
-def _introduces_itself_so(before: LoadResult, project: Project, layout: Layout, one: str) -> bool:
+def _introduces_itself_so(before: LoadResult, project: Project, layout: Layout, workspace_id: str) -> bool:
     """Return whether the settings of a workspace are unchanged."""
-    old, path = before.overlays.get(one), layout.settings.get(one)
-    if old is None or path != before.layout.settings.get(one):
+    old, path = before.overlays.get(workspace_id), layout.settings.get(workspace_id)
+    if old is None or path != before.layout.settings.get(workspace_id):
         return False
     if path is None:
         return True
-    said, known = read_document(project.tree, path), old.workspace.document
-    return not isinstance(said, Diagnostic) and known is not None and said.text == known.text
+    document, known = read_document(project.tree, path), old.workspace.document
+    return not isinstance(document, Diagnostic) and known is not None and document.text == known.text
 
 
 def _names(replaced: Iterable[Replaced]) -> frozenset[str]:

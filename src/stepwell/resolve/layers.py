@@ -83,12 +83,12 @@ def add_to_index(
 
 def suspects_of_core(steps: Table, by_config_class: Index, by_alias: Index) -> dict[str, Definition]:
     """Return the core steps that may collide with another step, or name a missing one."""
-    found = {name for names in by_config_class.values() if len(names) > 1 for name in names}
-    found.update(
+    suspected = {name for names in by_config_class.values() if len(names) > 1 for name in names}
+    suspected.update(
         name for alias, names in by_alias.items() if len(names) > 1 or alias in steps for name in names
     )
-    found.update(deprecated(steps))
-    return {name: steps[name] for name in steps if name in found} if found else {}
+    suspected.update(deprecated(steps))
+    return {name: steps[name] for name in steps if name in suspected} if suspected else {}
 
 
 def deprecated(steps: Table) -> dict[str, Definition]:
@@ -100,7 +100,7 @@ def suspects(
     own: Table, below: Table, below_by_config_class: Index, below_by_alias: Index
 ) -> dict[str, Definition]:
     """Return the view's own steps that may collide with another step, or name a missing one."""
-    found = set(deprecated(own))
+    names = set(deprecated(own))
     first_with_class: dict[str, str] = {}
     first_with_alias: dict[str, str] = {}
     for name, step in own.items():
@@ -110,15 +110,15 @@ def suspects(
         if config_class is not None:
             other = first_with_class.setdefault(config_class, name)
             if other != name or _others(below_by_config_class, config_class, name):
-                found.update((name, other))
+                names.update((name, other))
         for alias in step.aliases:
             other = first_with_alias.setdefault(alias, name)
             is_name = alias in own or alias in below
             if other != name or is_name or _others(below_by_alias, alias, name):
-                found.update((name, other))
+                names.update((name, other))
         if name in below_by_alias:
-            found.add(name)
-    return {name: own[name] for name in own if name in found} if found else {}
+            names.add(name)
+    return {name: own[name] for name in own if name in names} if names else {}
 
 
 def _others(having: Index, word: str, name: str) -> bool:
@@ -216,13 +216,13 @@ def _layer_core(files: Collection[CheckedFile], settings: Settings) -> LayerTabl
     grouped = _by_kind(files)
     tables: dict[str, Table] = {}
     left_out: dict[str, Mapping[str, Span]] = {}
-    found = [diagnostic for group in grouped.values() for file in group for diagnostic in file.diagnostics]
+    findings = [diagnostic for group in grouped.values() for file in group for diagnostic in file.diagnostics]
     for folder, kind in KINDS.items():
         group = grouped.get(folder, ())
         table, repeated = unique(group)
         tables[folder] = MappingProxyType(standalone(table))
         if repeated:
-            found += catalog.run(catalog.active("layer", settings.severities), LayerScope(kind, repeated))
+            findings += catalog.run(catalog.active("layer", settings.severities), LayerScope(kind, repeated))
         left_out[folder] = _left_out(group, tables[folder], repeated)
     steps = tables["steps"]
     by_config_class, by_alias = index(steps)
@@ -232,9 +232,9 @@ def _layer_core(files: Collection[CheckedFile], settings: Settings) -> LayerTabl
         scope = ViewScope(
             KINDS["steps"], None, _EMPTY, steps, colliding, (), (), none, none, skipped, settings
         )
-        found += catalog.run(catalog.active("view", settings.severities), scope)
+        findings += catalog.run(catalog.active("view", settings.severities), scope)
     shown, used = hide(
-        found, by_place(ignore for group in grouped.values() for file in group for ignore in file.ignores)
+        findings, by_place(ignore for group in grouped.values() for file in group for ignore in file.ignores)
     )
     return LayerTables(
         MappingProxyType(tables),
@@ -271,7 +271,7 @@ def _layer_workspace(
     left_out: dict[str, Mapping[str, Span]] = {}
     notes: list[tuple[str, Related]] = []
     parts = core.parts | _parts(files)
-    found: list[Diagnostic] = []
+    findings: list[Diagnostic] = []
     used: list[Ignore] = []
     for folder, kind in KINDS.items():
         group = grouped.get(folder)
@@ -282,10 +282,10 @@ def _layer_workspace(
         tables[folder] = overlay.lay()
         left_out[folder] = overlay.left_out
         notes += overlay.notes
-        found += overlay.found
+        findings += overlay.findings
         used += overlay.used
     return LayerTables(
-        MappingProxyType(tables), left_out, in_order(found), tuple(used), parts=parts, notes=tuple(notes)
+        MappingProxyType(tables), left_out, in_order(findings), tuple(used), parts=parts, notes=tuple(notes)
     )
 
 
@@ -316,7 +316,7 @@ class _Overlay:
     ) -> None:
         self.notes: list[tuple[str, Related]] = []
         self._parts = parts
-        self.found: list[Diagnostic] = []
+        self.findings: list[Diagnostic] = []
         self.used: list[Ignore] = []
         self._kind = kind
         self._workspace = workspace
@@ -356,8 +356,8 @@ class _Overlay:
         tolerance = {"shadows-core": catalog.BY_TOLERANCE[self._workspace.conflict_tolerance]}
         for shadow in shadows:
             scope = self._scope(shadows=(shadow,))
-            told = self._run("shadow", scope, tolerance)
-            if not is_served(told):
+            findings = self._run("shadow", scope, tolerance)
+            if not is_served(findings):
                 del self._above[shadow.local.name]
 
     def _lay_overrides(self) -> tuple[Override, ...]:
@@ -403,9 +403,9 @@ class _Overlay:
     ) -> tuple[Diagnostic, ...]:
         return self._record(catalog.run(catalog.active(occasion, self._settings.severities, defaults), scope))
 
-    def _record(self, found: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-        shown, used = hide(found, self._ignores)
-        self.found += shown
+    def _record(self, findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+        shown, used = hide(findings, self._ignores)
+        self.findings += shown
         self.used += used
         return shown
 
@@ -445,27 +445,27 @@ def _override(
     flat = all(source.document.flat for source in applied.sources)
     if schema.fits(kind.noun, applied.data, flat=flat):
         return Override(source, name, base, kind.define(applied.data, applied.sources), authored.based_on), []
-    found = tuple(schema_errors.explain(kind.noun, kind.noun, applied.data, applied.document_of))
+    faults = tuple(schema_errors.explain(kind.noun, kind.noun, applied.data, applied.document_of))
     if not whole:
         below = Applied(base.data, base.sources)
         known = {
             (fault.id, fault.message)
             for fault in schema_errors.explain(kind.noun, kind.noun, base.data, below.document_of)
         }
-        found = tuple(fault for fault in found if (fault.id, fault.message) not in known)
-        if not found:
+        faults = tuple(fault for fault in faults if (fault.id, fault.message) not in known)
+        if not faults:
             return Override(
                 source, name, base, kind.define(applied.data, applied.sources), authored.based_on
             ), []
-    return Override(source, name, base, None, authored.based_on), _naming_base(found, base)
+    return Override(source, name, base, None, authored.based_on), _naming_base(faults, base)
 
 
-def _naming_base(found: Iterable[Diagnostic], base: Definition | None) -> list[Diagnostic]:
+def _naming_base(findings: Iterable[Diagnostic], base: Definition | None) -> list[Diagnostic]:
     """Add the overridden file to findings about an override."""
     if base is None:
-        return list(found)
+        return list(findings)
     overrides = Related("overrides", Span(base.sources[0].document.path))
-    return [replace(diagnostic, related=(*diagnostic.related, overrides)) for diagnostic in found]
+    return [replace(diagnostic, related=(*diagnostic.related, overrides)) for diagnostic in findings]
 
 
 def _by_kind(files: Iterable[CheckedFile]) -> dict[str, list[CheckedFile]]:
@@ -511,13 +511,13 @@ def broken_place(left_out: Mapping[str, Span], name: str, settings: Settings) ->
 def _left_out(
     files: Iterable[CheckedFile], table: Mapping[str, Definition], repeated: Mapping[str, tuple[Source, ...]]
 ) -> dict[str, Span]:
-    found = {
+    excluded = {
         file.name or _stem(file.listed.path): file.place
         for file in files
         if file.place is not None and file.name not in table
     }
-    found.update((name, sources[0].document.value_span(("name",))) for name, sources in repeated.items())
-    return found
+    excluded.update((name, sources[0].document.value_span(("name",))) for name, sources in repeated.items())
+    return excluded
 
 
 def lay_under(
@@ -533,17 +533,17 @@ def lay_under(
         return core
     if core.written is not None:
         core = replace(core, written=lay_under(core.written, core_files, guests, settings))
-    found = [diagnostic for file in guests for diagnostic in file.diagnostics]
+    findings = [diagnostic for file in guests for diagnostic in file.diagnostics]
     tables: dict[str, Mapping[str, Definition]] = {}
     covered: dict[str, Mapping[str, tuple[Definition, ...]]] = {}
     by_config_class, by_alias = dict(core.by_config_class), dict(core.by_alias)
     for folder, kind in KINDS.items():
         table, repeated = unique(file for file in guests if file.listed.kind == folder)
-        found += catalog.run(catalog.active("layer", settings.severities), LayerScope(kind, repeated))
+        findings += catalog.run(catalog.active("layer", settings.severities), LayerScope(kind, repeated))
         below = standalone(table)
         hidden = {name: item for name, item in below.items() if _place(core, folder, name) is not None}
         covered[folder] = MappingProxyType({name: (item,) for name, item in hidden.items()})
-        found += _hidden_findings(core, kind, hidden, settings)
+        findings += _hidden_findings(core, kind, hidden, settings)
         served = dict(core.tables[folder])
         for name, item in below.items():
             if name in hidden:
@@ -562,12 +562,12 @@ def lay_under(
                 settings,
             )
             faults = tuple(catalog.run(catalog.active("view", settings.severities), scope))
-            found += faults
+            findings += faults
             if is_served(faults):
                 served[name] = item
                 add_to_index(item, by_config_class, by_alias)
         tables[folder] = MappingProxyType(served)
-    shown, used = hide(found, by_place(ignore for file in core_files for ignore in file.ignores))
+    shown, used = hide(findings, by_place(ignore for file in core_files for ignore in file.ignores))
     return replace(
         core,
         tables=MappingProxyType(tables),

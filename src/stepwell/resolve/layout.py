@@ -59,9 +59,9 @@ def lay_out(project: Project) -> Layout:
     workspaces: dict[str, tuple[Listed, ...]] = {}
     settings: dict[str, str] = {}
     for name in walk.workspace_ids(project.settings.workspaces):
-        workspaces[name], said = walk.workspace(project.settings.workspaces, name)
-        if said is not None:
-            settings[name] = said
+        workspaces[name], findings = walk.workspace(project.settings.workspaces, name)
+        if findings is not None:
+            settings[name] = findings
     return Layout(core, MappingProxyType(workspaces), MappingProxyType(settings), tuple(walk.diagnostics))
 
 
@@ -76,11 +76,11 @@ def list_core(project: Project, before: Layout) -> Layout:
 def list_workspace(project: Project, before: Layout, workspace_id: str) -> Layout:
     """Return the layout with one workspace listed again."""
     walk = _Walk(project.tree)
-    files, said = walk.workspace(project.settings.workspaces, workspace_id)
+    files, findings = walk.workspace(project.settings.workspaces, workspace_id)
     kept = _outside(before, f"{project.settings.workspaces}/{workspace_id}")
     settings = {item: path for item, path in before.settings.items() if item != workspace_id}
-    if said is not None:
-        settings[workspace_id] = said
+    if findings is not None:
+        settings[workspace_id] = findings
     workspaces = {**before.workspaces, workspace_id: files}
     return Layout(
         before.core, MappingProxyType(workspaces), MappingProxyType(settings), (*kept, *walk.diagnostics)
@@ -101,9 +101,9 @@ def list_folder(folder: str) -> tuple[tuple[tuple[str, str], ...], tuple[Diagnos
 
 def _outside(layout: Layout, folder: str) -> list[Diagnostic]:
     return [
-        found
-        for found in layout.diagnostics
-        if found.span is None or not f"{found.span.path}/".startswith(f"{folder}/")
+        finding
+        for finding in layout.diagnostics
+        if finding.span is None or not f"{finding.span.path}/".startswith(f"{folder}/")
     ]
 
 
@@ -121,11 +121,11 @@ class _Walk:
         for name, is_folder in self.top(base):
             path = f"{base}/{name}"
             if is_folder and name in KINDS:
-                files.extend(Listed(found, layer, workspace, name) for found in self.below(path))
+                files.extend(Listed(file, layer, workspace, name) for file in self.below(path))
             elif is_folder:
                 hint = suggest(name, KINDS, form=_FOLDER_FORM) or _KINDS_HELP
-                for found in self.below(path):
-                    self.misplaced(found, hint)
+                for file in self.below(path):
+                    self.misplaced(file, hint)
             elif name in KINDS:
                 self._unreadable(path, _NOT_A_FOLDER)
             elif _suffix(name) in SUFFIXES:
@@ -159,8 +159,8 @@ class _Walk:
                 self._unreadable(path, _NOT_A_FOLDER)
             elif is_folder and (entry in KINDS or closest(entry, _LAYERS)):
                 words = suggest(entry, _LAYERS, form=_FOLDER_FORM) or "move it into `local/` or `override/`"
-                for found in self.below(path):
-                    self.misplaced(found, words)
+                for file in self.below(path):
+                    self.misplaced(file, words)
             elif not is_folder and _suffix(entry) in SUFFIXES and entry.startswith(f"{_WORKSPACE_STEM}."):
                 lines.append(path)
         for second in lines[1:]:
@@ -179,7 +179,7 @@ class _Walk:
 
     def entries(self, folder: str, *, optional: bool) -> list[tuple[str, bool]]:
         """Return the visible entries of a folder by name with a folder flag; report unusual ones."""
-        found: list[tuple[str, bool]] = []
+        entries: list[tuple[str, bool]] = []
         regular, directory = EntryKind.FILE, EntryKind.FOLDER
         try:
             for name, kind, is_link in self.tree.scan(folder):
@@ -197,9 +197,9 @@ class _Walk:
                     self._reserved(f"{folder}/{name}", name)
                     continue
                 if kind is regular:
-                    found.append((name, False))
+                    entries.append((name, False))
                 elif kind is directory:
-                    found.append((name, True))
+                    entries.append((name, True))
                 elif _suffix(name) in SUFFIXES:
                     self._unreadable(f"{folder}/{name}", "this is not a regular file")
         except FileNotFoundError:
@@ -209,8 +209,8 @@ class _Walk:
             self._unreadable(folder, _NOT_A_FOLDER)
         except OSError as error:
             self._unreadable(folder, f"cannot read the folder: {(error.strerror or str(error)).lower()}")
-        found.sort()
-        return found
+        entries.sort()
+        return entries
 
     def misplaced(self, path: str, help_text: str) -> None:
         """Report a definition file in a folder that is not read."""

@@ -78,8 +78,8 @@ def load(
     with collector_paused():
         layout = layout or lay_out(project)
         checked = check_all(project, layout, today, progress, known)
-        found = plugins() if project.settings.plugins else ()
-        guests = read_plugins(found, project.settings, today)
+        extensions = plugins() if project.settings.plugins else ()
+        guests = read_plugins(extensions, project.settings, today)
         core = lay_core(project, layout, checked, guests)
         overlays = {
             workspace: lay_overlay(project, layout, workspace, core, checked)
@@ -137,17 +137,17 @@ def lay_core(
 
 
 def lay_overlay(
-    project: Project, layout: Layout, one: str, core: LayerTables, checked: Mapping[str, CheckedFile]
+    project: Project, layout: Layout, workspace_id: str, core: LayerTables, checked: Mapping[str, CheckedFile]
 ) -> Overlay:
     """Build the overlay of one workspace."""
-    path = layout.settings.get(one)
+    path = layout.settings.get(workspace_id)
     if path is None:
-        workspace, said = Workspace(one), NOTHING_FOUND
+        workspace, findings = Workspace(workspace_id), NOTHING_FOUND
     else:
-        workspace, said = check_workspace_file(project, one, path)
-    own_files = [checked[listed.path] for listed in layout.workspaces[one]]
+        workspace, findings = check_workspace_file(project, workspace_id, path)
+    own_files = [checked[listed.path] for listed in layout.workspaces[workspace_id]]
     layered = layer_workspace(core, workspace, own_files, project.settings)
-    return Overlay(workspace, layered, (*said, *layered.diagnostics))
+    return Overlay(workspace, layered, (*findings, *layered.diagnostics))
 
 
 def assemble(
@@ -198,12 +198,12 @@ def assemble(
         views[key] = _view(key, tables[key], in_order((*core_found, *own)) if own else core_found, before)
         used.update(overlay.layered.used)
         own_findings[key] = own
-    own_findings.update((key, tuple(found)) for key, found in stray.items())
+    own_findings.update((key, tuple(findings)) for key, findings in stray.items())
     unused: dict[str | None, list[Diagnostic]] = {}
     for finding in capped(tuple(_unused_ignores(project, checked.values(), used))):
         if finding.span is not None:
             unused.setdefault(checked[finding.span.path].listed.workspace, []).append(finding)
-    own_findings.update((key, (*own_findings[key], *found)) for key, found in unused.items())
+    own_findings.update((key, (*own_findings[key], *findings)) for key, findings in unused.items())
     own_findings[OF_FREEZING] = _about_freezing(project, core_view, views, core, overlays)
     workspaces = {key: overlay.workspace for key, overlay in overlays.items()}
     return LoadResult(
@@ -230,12 +230,12 @@ _ALL: Final = ""
 def _by_workspace(project: Project, layout: Layout) -> dict[str | None, list[Diagnostic]]:
     """Group the layout's findings by workspace; ``None`` for the core, empty for all."""
     base, core = f"{project.settings.workspaces}/", f"{project.settings.core}/"
-    found: dict[str | None, list[Diagnostic]] = {}
+    by_workspace: dict[str | None, list[Diagnostic]] = {}
     for diagnostic in layout.diagnostics:
         path = diagnostic.span.path if diagnostic.span is not None else ""
         below = path[len(base) :].partition("/")[0] if path.startswith(base) else _ALL
-        found.setdefault(None if path.startswith(core) else below, []).append(diagnostic)
-    return found
+        by_workspace.setdefault(None if path.startswith(core) else below, []).append(diagnostic)
+    return by_workspace
 
 
 def _tables_of_all(
@@ -293,14 +293,14 @@ def _with_notes(
         notes.setdefault(path, {})[note] = None
     if not notes:
         return tuple
-    found = (
+    reported = (
         *core.diagnostics,
         *(finding for overlay in overlays.values() for finding in overlay.diagnostics),
     )
     noted: dict[Diagnostic, Diagnostic] = {}
     for path, related in notes.items():
         errors = [
-            finding for finding in found if finding.severity is Severity.ERROR and _is_about(finding, path)
+            finding for finding in reported if finding.severity is Severity.ERROR and _is_about(finding, path)
         ]
         cause = next(iter(errors), None)
         if cause is not None:
@@ -341,14 +341,14 @@ _ORDERED: Final = frozenset({"steps", "hyperparameters"})
 
 
 def _view(
-    workspace: str | None, tables: Tables, found: tuple[Diagnostic, ...], before: LoadResult | None
+    workspace: str | None, tables: Tables, findings: tuple[Diagnostic, ...], before: LoadResult | None
 ) -> View:
     """Return a view, reusing that of an earlier load with the same tables and findings."""
     if before is not None and (workspace is None or workspace in before.overlays):
         old = before.snapshot.view(workspace)
-        if old.tables is tables and old.diagnostics == found:
+        if old.tables is tables and old.diagnostics == findings:
             return old
-    return View(workspace, tables, found)
+    return View(workspace, tables, findings)
 
 
 def _about_freezing(

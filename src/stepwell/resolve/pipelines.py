@@ -96,7 +96,7 @@ def check_pipelines(
     active = catalog.active("pipeline", settings.severities)
     of_parts = tuple(pair for pair in active if pair[0].id not in _NEEDS_THE_WHOLE)
     notes: list[tuple[str, Related]] = []
-    found: dict[str | None, tuple[Diagnostic, ...]] = {}
+    findings: dict[str | None, tuple[Diagnostic, ...]] = {}
     used: set[Ignore] = set()
     clean: dict[tuple[str | None, str], _Clean] = {}
     of_core: frozenset[tuple[str, Span | None]] = frozenset()
@@ -127,10 +127,10 @@ def check_pipelines(
             if workspace is not None and definition.sources[0].workspace is None:
                 shown = tuple(_in_view(view, item) for item in shown if (item.id, item.span) not in of_core)
             here += shown
-        found[workspace] = tuple(here)
+        findings[workspace] = tuple(here)
         if workspace is None:
             of_core = frozenset((item.id, item.span) for item in here)
-    return CheckedPipelines(found, frozenset(used), clean, tuple(notes))
+    return CheckedPipelines(findings, frozenset(used), clean, tuple(notes))
 
 
 _NEEDS_THE_WHOLE: Final = frozenset({"missing-input", "unconnected-inputs", "unused-parameter"})
@@ -175,9 +175,9 @@ def findings_in(
     return in_order(shown)
 
 
-def _in_view(view: View, found: Diagnostic) -> Diagnostic:
+def _in_view(view: View, finding: Diagnostic) -> Diagnostic:
     """Return a finding about a core pipeline that occurs only in one workspace."""
-    return replace(found, message=f"in {view.title}, {found.message}")
+    return replace(finding, message=f"in {view.title}, {finding.message}")
 
 
 def _rests_on(view: View, linked: Linked) -> _Clean:

@@ -95,21 +95,21 @@ def find_plugins() -> tuple[Plugin, ...]:
 def read_plugins(plugins: Iterable[Plugin], settings: Settings, today: date) -> PluginDefinitions:
     """Read and check the definitions of plugins."""
     checked: list[CheckedFile] = []
-    found: list[Diagnostic] = []
+    findings: list[Diagnostic] = []
     for plugin in plugins:
         shown = f"<{plugin.package}>"
         if plugin.fault:
-            found.append(_failed(plugin, plugin.fault))
+            findings.append(_failed(plugin, plugin.fault))
         elif plugin.folder is not None:
             files, odd = list_folder(plugin.folder)
             checked += (_read(plugin.folder, kind, path, shown, settings, today) for kind, path in files)
-            found += (_shown(item, shown) for item in odd)
+            findings += (_shown(item, shown) for item in odd)
             if not files and not odd:
                 folders = " or ".join(f"`{kind}/`" for kind in KINDS)
-                found.append(_failed(plugin, f"its folder has no definitions in {folders}"))
+                findings.append(_failed(plugin, f"its folder has no definitions in {folders}"))
         listed = Listed(shown, Layer.PLUGIN, None, "steps")
         checked += (check_mapping(item, listed, settings, today) for item in plugin.given)
-    return PluginDefinitions(tuple(checked), tuple(found))
+    return PluginDefinitions(tuple(checked), tuple(findings))
 
 
 def package_of(path: str) -> str:
@@ -183,13 +183,13 @@ def _read(folder: str, kind: str, path: str, shown: str, settings: Settings, tod
     return check_document(listed, document, settings, today, held)
 
 
-def _shown(found: Diagnostic, shown: str) -> Diagnostic:
+def _shown(finding: Diagnostic, shown: str) -> Diagnostic:
     """Return a finding with a path that shows the package instead of a local folder."""
     related = tuple(
-        replace(item, span=replace(item.span, path=f"{shown}/{item.span.path}")) for item in found.related
+        replace(item, span=replace(item.span, path=f"{shown}/{item.span.path}")) for item in finding.related
     )
-    span = found.span and replace(found.span, path=f"{shown}/{found.span.path}")
-    return replace(found, span=span, related=related)
+    span = finding.span and replace(finding.span, path=f"{shown}/{finding.span.path}")
+    return replace(finding, span=span, related=related)
 
 
 def _failed(plugin: Plugin, fault: str) -> Diagnostic:

@@ -277,8 +277,8 @@ class _Stored:
     def result(self, root: str, today: date) -> LoadResult:
         """Return the load, each part decoded on first use."""
         count, every, views = self._found
-        found = tuple(map(_record, every))
-        by_view = {view: tuple(found[at] for at in places) for view, places in views}
+        records = tuple(map(_record, every))
+        by_view = {view: tuple(records[at] for at in places) for view, places in views}
 
         @cache
         def full() -> LoadResult:
@@ -297,7 +297,7 @@ class _Stored:
         parts |= {"project": project, "snapshot": snapshot}
         files, steps, *settings = self._figures
         summary = Summary(root, files, MappingProxyType(dict(steps)), MappingProxyType(by_view), *settings)
-        return LoadResult(parts, today=today, diagnostics=found[:count], summary=summary)
+        return LoadResult(parts, today=today, diagnostics=records[:count], summary=summary)
 
     def known(self, today: date, differences: Differences, recorder: Recorder) -> ReadCache:
         """Return the results of checking the files that are the same.
@@ -501,7 +501,7 @@ class _Body:
         """Return the listed files."""
         from stepwell.resolve.layout import Layout
 
-        core, counts, settings, found = self._layout
+        core, counts, settings, findings = self._layout
         listed = self.listed
         workspaces, end = {}, core
         for workspace, count in counts:
@@ -511,7 +511,7 @@ class _Body:
             tuple(listed[:core]),
             MappingProxyType(workspaces),
             MappingProxyType(dict(settings)),
-            tuple(map(_record, found)),
+            tuple(map(_record, findings)),
         )
 
     def _document(self, at: int, data: Any) -> Document:
@@ -615,7 +615,7 @@ def _encoded(
 
     views: list[tuple[str | None, Any]] = []
     steps: list[tuple[str | None, tuple[int, int]]] = []
-    found = {finding: index for index, finding in enumerate(loaded.diagnostics)}
+    findings = {finding: index for index, finding in enumerate(loaded.diagnostics)}
     by_view: list[tuple[str | None, tuple[int, ...]]] = []
     for key in (None, *snapshot.workspaces):
         view = snapshot.view(key)
@@ -625,7 +625,7 @@ def _encoded(
         }
         views.append((key, tables))
         steps.append((key, (len(view), len(view.steps.above))))
-        by_view.append((key, tuple(found.setdefault(item, len(found)) for item in view.diagnostics)))
+        by_view.append((key, tuple(findings.setdefault(item, len(findings)) for item in view.diagnostics)))
     config, settings = loaded.project.config, loaded.project.settings
     workspaces = [
         (key, -1, None) if item.document is None else (key, at[item.document.path], data_of(item.document))
@@ -654,7 +654,7 @@ def _encoded(
         tuple(observations),
         loaded.today.toordinal() if is_dated else 0,
         (loaded.files, steps, settings.workspace, settings.references is not None),
-        (len(loaded.diagnostics), [_plain(item) for item in found], by_view),
+        (len(loaded.diagnostics), [_plain(item) for item in findings], by_view),
     )
     return head, marshal.dumps(body)
 

@@ -44,8 +44,8 @@ class Registration:
 
     __slots__ = ("_one", "_take_back")
 
-    def __init__(self, one: Registered, take_back: Callable[[Registered], None]) -> None:
-        self._one = one
+    def __init__(self, registered: Registered, take_back: Callable[[Registered], None]) -> None:
+        self._one = registered
         self._take_back = take_back
 
     def __repr__(self) -> str:
@@ -111,8 +111,8 @@ def _laid_over(view: View, laid: Iterable[Registered], core: View | None) -> Vie
     covered: dict[str, tuple[StepDefinition, ...]] = {}
     implementations = dict(view.implementations)
     for registered in laid:
-        one = registered.definition
-        name = one.name
+        definition = registered.definition
+        name = definition.name
         if registered.implementation is not None:
             implementations[name] = registered.implementation
         elif name in implementations:
@@ -121,7 +121,7 @@ def _laid_over(view: View, laid: Iterable[Registered], core: View | None) -> Vie
             covered[name] = (above[name], *covered[name])
         else:
             covered[name] = (*((steps[name],) if name in steps else ()), *steps.hidden(name))
-        above[name] = one
+        above[name] = definition
     under = core.steps if core is not None else None
     table = LayeredTable(
         MappingProxyType(above), under, steps.first, MappingProxyType({**steps.covered, **covered})

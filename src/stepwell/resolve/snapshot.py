@@ -83,14 +83,14 @@ class Snapshot(Immutable):
     @cached_property
     def owners(self) -> Mapping[str, tuple[str, ...]]:
         """Return each name that workspaces add above the core, with their sorted ids."""
-        found: dict[str, list[str]] = {}
+        owners: dict[str, list[str]] = {}
         for workspace in self.workspaces:
             for name in self._views[workspace].steps.above:
-                if name in found:
-                    found[name].append(workspace)
+                if name in owners:
+                    owners[name].append(workspace)
                 else:
-                    found[name] = [workspace]
-        return MappingProxyType({name: tuple(ids) for name, ids in found.items()})
+                    owners[name] = [workspace]
+        return MappingProxyType({name: tuple(ids) for name, ids in owners.items()})
 
     def recall(self, name: str, work_out: Callable[[], tuple[T, ...]]) -> tuple[T, ...]:
         """Return a cached value for a name and compute it on first use.
@@ -98,12 +98,12 @@ class Snapshot(Immutable):
         Args:
             work_out: computes the value; ``None`` is not cached.
         """
-        found: tuple[T, ...] | None = self._kept.get(name)
-        if found is None:
-            found = work_out()
-            if found:
-                self._kept[name] = found
-        return found
+        values: tuple[T, ...] | None = self._kept.get(name)
+        if values is None:
+            values = work_out()
+            if values:
+                self._kept[name] = values
+        return values
 
     @cached_property
     def _kept(self) -> dict[str, Any]:
@@ -194,15 +194,15 @@ def changes_between(old: Snapshot, new: Snapshot) -> Changes:
     """Compare two Snapshots; shared parts are skipped."""
     suspects = _Suspects()
     core = _of_views(old.core, new.core, suspects)
-    found: dict[str, ViewChanges] = {}
+    changes: dict[str, ViewChanges] = {}
     for item in sorted({*old.workspaces, *new.workspaces}):
         if item not in new.workspaces or item not in old.workspaces:
-            found[item] = ViewChanges(_steps(new, item), _steps(old, item))
+            changes[item] = ViewChanges(_steps(new, item), _steps(old, item))
             continue
         seen = _of_views(old.view(item), new.view(item), suspects)
         if seen or old.workspaces[item] != new.workspaces[item]:
-            found[item] = seen
-    return Changes(core, FrozenMapping(found))
+            changes[item] = seen
+    return Changes(core, FrozenMapping(changes))
 
 
 def _of_views(old: View, new: View, suspects: _Suspects) -> ViewChanges:
@@ -255,9 +255,9 @@ class _Suspects:
         self._found: dict[tuple[int, int], frozenset[str]] = {}
 
     def between(self, old: Mapping[str, Definition], new: Mapping[str, Definition]) -> frozenset[str]:
-        found = self._found.get((id(old), id(new)))
-        if found is None:
+        names = self._found.get((id(old), id(new)))
+        if names is None:
             differing = {name for name, item in new.items() if old.get(name) is not item}
-            found = frozenset(differing.union(name for name in old if name not in new))
-            self._found[id(old), id(new)] = found
-        return found
+            names = frozenset(differing.union(name for name in old if name not in new))
+            self._found[id(old), id(new)] = names
+        return names

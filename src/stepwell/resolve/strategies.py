@@ -79,7 +79,7 @@ def candidates_of(snapshot: Snapshot, name: str) -> tuple[Candidate, ...]:
 def _defined(snapshot: Snapshot, name: str) -> list[Candidate]:
     core = snapshot.core.steps
     common = core.get(name) or snapshot.core.by_alias(name)
-    found = {} if common is None else {id(common): Candidate(common, None)}
+    candidates = {} if common is None else {id(common): Candidate(common, None)}
     # Where the core has the name, a view answers something else only for an own step of that name.
     asked = snapshot.owners.get(name, ()) if name in core else snapshot.workspaces
     for workspace in asked:
@@ -88,8 +88,8 @@ def _defined(snapshot: Snapshot, name: str) -> list[Candidate]:
         if definition is not None:
             # An alias may lead a view to a step of the core that it hides nothing of: the core's it stays.
             owner = workspace if definition.name in view.steps.above else None
-            found.setdefault(id(definition), Candidate(definition, owner))
-    return sorted(found.values(), key=lambda one: one.workspace is not None)
+            candidates.setdefault(id(definition), Candidate(definition, owner))
+    return sorted(candidates.values(), key=lambda candidate: candidate.workspace is not None)
 
 
 def all_names(snapshot: Snapshot) -> tuple[str, ...]:
@@ -158,13 +158,13 @@ def framework_match(candidates: tuple[Candidate, ...], context: ResolutionContex
     if not context.frameworks:
         return Selection((), "no framework specified")
     for framework in context.frameworks:
-        found = tuple(
+        matching = tuple(
             candidate
             for candidate in candidates
             if (candidate.definition.framework or "").casefold() == framework.casefold()
         )
-        if found:
-            return Selection(found, f"{_so_many(found, candidates)} the framework {framework}")
+        if matching:
+            return Selection(matching, f"{_so_many(matching, candidates)} the framework {framework}")
     return Selection((), f"no candidate has the framework {' or '.join(context.frameworks)}")
 
 
@@ -173,20 +173,22 @@ def environment_match(candidates: tuple[Candidate, ...], context: ResolutionCont
     if not context.environment:
         return Selection((), "no environment specified")
     asked = frozenset(tag.casefold() for tag in context.environment)
-    found = tuple(candidate for candidate in candidates if _fits(candidate, asked))
+    matching = tuple(candidate for candidate in candidates if _fits(candidate, asked))
     tags = " or ".join(context.environment)
-    if not found:
+    if not matching:
         return Selection((), f"no candidate matches the environment {tags}")
-    verb = "matches" if len(found) == 1 else "match"
-    return Selection(found, f"{_count(found, candidates)} {verb} the environment {tags}")
+    verb = "matches" if len(matching) == 1 else "match"
+    return Selection(matching, f"{_count(matching, candidates)} {verb} the environment {tags}")
 
 
 def priority_based(candidates: tuple[Candidate, ...], _context: ResolutionContext) -> Selection:
     """Select the candidates with the lowest priority."""
     priorities = [candidate.definition.priority for candidate in candidates]
     lowest = min(priorities)
-    found = tuple(candidate for candidate, held in zip(candidates, priorities, strict=True) if held == lowest)
-    return Selection(found, f"{_so_many(found, candidates)} the lowest priority, {lowest}")
+    matching = tuple(
+        candidate for candidate, held in zip(candidates, priorities, strict=True) if held == lowest
+    )
+    return Selection(matching, f"{_so_many(matching, candidates)} the lowest priority, {lowest}")
 
 
 STRATEGIES: Final[Mapping[str, Strategy]] = MappingProxyType(
@@ -259,11 +261,11 @@ def _fits(candidate: Candidate, environment: frozenset[str]) -> bool:
     return not tags or not environment.isdisjoint(tags)
 
 
-def _so_many(found: tuple[Candidate, ...], candidates: tuple[Candidate, ...]) -> str:
-    return f"{_count(found, candidates)} {'has' if len(found) == 1 else 'have'}"
+def _so_many(matching: tuple[Candidate, ...], candidates: tuple[Candidate, ...]) -> str:
+    return f"{_count(matching, candidates)} {'has' if len(matching) == 1 else 'have'}"
 
 
-def _count(found: tuple[Candidate, ...], candidates: tuple[Candidate, ...]) -> str:
-    if len(found) == 1:
-        return f"only the definition of {found[0].owner}"
-    return f"{len(found)} of {len(candidates)}"
+def _count(matching: tuple[Candidate, ...], candidates: tuple[Candidate, ...]) -> str:
+    if len(matching) == 1:
+        return f"only the definition of {matching[0].owner}"
+    return f"{len(matching)} of {len(candidates)}"

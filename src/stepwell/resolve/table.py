@@ -52,8 +52,8 @@ class LayeredTable(InNotebook, Immutable, Mapping[str, D], Generic[D]):
         return hash(frozenset(self.items()))
 
     def __getitem__(self, name: str) -> D:
-        found = self.above.get(name)
-        return self.below[name] if found is None else found
+        definition = self.above.get(name)
+        return self.below[name] if definition is None else definition
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.order)
@@ -130,8 +130,8 @@ class LayeredTable(InNotebook, Immutable, Mapping[str, D], Generic[D]):
 
 
 def _by_alias(definitions: Mapping[str, Any]) -> dict[object, tuple[str, ...]]:
-    found: dict[object, tuple[str, ...]] = {}
+    aliases: dict[object, tuple[str, ...]] = {}
     for name, definition in definitions.items():
         for alias in definition.data.get("aliases", ()):
-            found[alias] = (*found.get(alias, ()), name)
-    return found
+            aliases[alias] = (*aliases.get(alias, ()), name)
+    return aliases

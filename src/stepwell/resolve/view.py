@@ -122,11 +122,13 @@ class View(InNotebook, Immutable, Mapping[str, StepDefinition]):
         Raises:
             UnknownStep: with suggestions.
         """
-        found = self._above.get(name) or self._below.get(name)  # nearly always; a call would double the time
-        if found is None:
-            found = self.get(name)
-        if found is not None:
-            return found
+        definition = self._above.get(name) or self._below.get(
+            name
+        )  # nearly always; a call would double the time
+        if definition is None:
+            definition = self.get(name)
+        if definition is not None:
+            return definition
         from stepwell.source.spelling import closest
 
         near = closest(name, self.steps.order, 3) if isinstance(name, str) else ()
@@ -140,9 +142,9 @@ class View(InNotebook, Immutable, Mapping[str, StepDefinition]):
 
     def get(self, name: str, default: Any = None, /) -> Any:
         """Return a step by name or alias, or the default."""
-        found = self._above.get(name) or self._below.get(name)
-        if found is not None:
-            return found
+        definition = self._above.get(name) or self._below.get(name)
+        if definition is not None:
+            return definition
         named = self.steps.aliased(name)
         return default if named is None else self.steps[named]
 
@@ -268,9 +270,9 @@ class View(InNotebook, Immutable, Mapping[str, StepDefinition]):
             UnknownStep: with suggestions.
             ComponentError: the view has no sources.
         """
-        found = self._components.get(step)
-        if found is not None:
-            return found
+        component = self._components.get(step)
+        if component is not None:
+            return component
         definition = self[step]
         if self.code is None:
             raise self._without_code(definition)
@@ -357,15 +359,15 @@ class View(InNotebook, Immutable, Mapping[str, StepDefinition]):
 
     @cached_property
     def _index(self) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
-        found: dict[str, dict[str, list[str]]] = {field: {} for field in LEGACY_FIELDS[:4]}
+        index: dict[str, dict[str, list[str]]] = {field: {} for field in LEGACY_FIELDS[:4]}
         for name in self.steps.order:
             step = self.steps[name]
-            for field, names in found.items():
+            for field, names in index.items():
                 value = getattr(step, field)
                 if value is not None:
                     names.setdefault(value, []).append(name)
         return {
-            field: {value: tuple(held) for value, held in names.items()} for field, names in found.items()
+            field: {value: tuple(held) for value, held in names.items()} for field, names in index.items()
         }
 
 

@@ -39,15 +39,15 @@ def accept(
        is_past: whether an expiry date or revision has passed; ``None`` if unknown, in which case the entry is
            valid.
     """
-    document, found = _read(project.tree)
+    document, unread = _read(project.tree)
     if document is None:
-        return effects, found
+        return effects, unread
     broken = _broken(document)
     if broken:
-        return effects, in_order((*found, *broken))
+        return effects, in_order((*unread, *broken))
     entries = tuple(_entries(document))
     accepting: dict[str, Acceptance] = {}
-    findings: list[Diagnostic] = [*found]
+    findings: list[Diagnostic] = [*unread]
     for entry in entries:
         wrong = _over(entry, is_past)
         if wrong is None and entry.effect in accepting:
@@ -81,23 +81,23 @@ def _read(tree: Tree) -> tuple[Document | None, tuple[Diagnostic, ...]]:
     if not there:
         return None, ()
     first, *further = there
-    found = tuple(_not_read(name, first) for name in further)
+    findings = tuple(_not_read(name, first) for name in further)
     target = tree.follow(first)
     if target.path is None:
         message = "symbolic link leaves the project; it was not read"
         refused = Diagnostic(
             "outside-project", Severity.ERROR, message, Span(first), "copy the file into the project"
         )
-        return None, (*found, refused)
+        return None, (*findings, refused)
     if target.kind is not EntryKind.FILE:
         refused = Diagnostic(
             "unreadable-file", Severity.ERROR, "this is not a regular file", Span(first), None
         )
-        return None, (*found, refused)
+        return None, (*findings, refused)
     document = read_document(tree, first)
     if isinstance(document, Diagnostic):
-        return None, found if document.id == "empty-file" else (*found, document)
-    return document, found
+        return None, findings if document.id == "empty-file" else (*findings, document)
+    return document, findings
 
 
 def _not_read(name: str, first: str) -> Diagnostic:
@@ -165,7 +165,9 @@ def _accepts_nothing(entry: Acceptance, effect: Effect | None, keys: Mapping[str
     if effect is not None:
         message = f"`{entry.effect}` is safe and does not need to be accepted"
         return Diagnostic("stale-acceptance", severity, message, entry.span, "delete the entry")
-    near = closest(entry.effect, [key for key, one in keys.items() if one.level is not Level.SAFE])
+    near = closest(
+        entry.effect, [key for key, effect_of_key in keys.items() if effect_of_key.level is not Level.SAFE]
+    )
     return Diagnostic(
         "stale-acceptance",
         severity,

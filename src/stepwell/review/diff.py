@@ -41,19 +41,19 @@ def views_that_differ(old: Snapshot, new: Snapshot) -> tuple[ViewComparison, ...
     """Compare two Snapshots; return the core, then every workspace with changes by id."""
     changes = changes_between(old, new)
     core = _of_view(old.core, new.core, changes.core)
-    found = [core]
+    differing = [core]
     for key, seen in changes.workspaces.items():
         if key not in old.workspaces or key not in new.workspaces:
-            found.append(_of_new_or_gone(old, new, key))
+            differing.append(_of_new_or_gone(old, new, key))
         elif view := _of_workspace(old.view(key), new.view(key), seen, core):
-            found.append(view)
+            differing.append(view)
     missed = [
         workspace
         for workspace in new.workspaces
         if workspace in old.workspaces and workspace not in changes.workspaces
     ]
     hidden = _hidden_only(old, new, core, missed)
-    return (core, *sorted([*found[1:], *hidden], key=lambda view: view.workspace or ""))
+    return (core, *sorted([*differing[1:], *hidden], key=lambda view: view.workspace or ""))
 
 
 def _of_view(old: View, new: View, seen: ViewChanges) -> ViewComparison:
@@ -65,17 +65,17 @@ def _of_view(old: View, new: View, seen: ViewChanges) -> ViewComparison:
     return ViewComparison(new.workspace, _in_order(changes), reordering=_reordering(old, new))
 
 
-def _of_new_or_gone(old: Snapshot, new: Snapshot, one: str) -> ViewComparison:
+def _of_new_or_gone(old: Snapshot, new: Snapshot, workspace_id: str) -> ViewComparison:
     """Return the changes of an added or removed workspace relative to the core."""
-    is_new = one in new.workspaces
-    view = (new if is_new else old).view(one)
+    is_new = workspace_id in new.workspaces
+    view = (new if is_new else old).view(workspace_id)
     make = _added if is_new else _removed
     changes = [
         make(kind.noun, definition)
         for folder, kind in KINDS.items()
         for definition in view.tables[folder].above.values()
     ]
-    return ViewComparison(one, _in_order(changes), is_new=is_new, is_gone=not is_new)
+    return ViewComparison(workspace_id, _in_order(changes), is_new=is_new, is_gone=not is_new)
 
 
 def _of_workspace(old: View, new: View, seen: ViewChanges, core: ViewComparison) -> ViewComparison | None:
@@ -84,10 +84,10 @@ def _of_workspace(old: View, new: View, seen: ViewChanges, core: ViewComparison)
     inherited = {_key(change): change for change in core.changes}
     changes = tuple(change for change in own.changes if not _same(change, inherited.get(_key(change))))
     reordering = None if own.reordering == core.reordering else own.reordering
-    found = ViewComparison(
+    comparison = ViewComparison(
         new.workspace, changes, len(own.changes) - len(changes), _hidden(old, new, core), reordering
     )
-    return found if found else None
+    return comparison if comparison else None
 
 
 def _hidden_only(
@@ -102,7 +102,7 @@ def _hidden_only(
 
 def _hidden(old: View, new: View, core: ViewComparison) -> tuple[HiddenChange, ...]:
     """Return the core changes that the workspace's own values hide."""
-    found: list[HiddenChange] = []
+    hidden: list[HiddenChange] = []
     for change in core.changes:
         name = change.old_name or change.name
         was, now = _table(old, change.noun).get(name), _own(new, change.noun, name)
@@ -112,17 +112,17 @@ def _hidden(old: View, new: View, core: ViewComparison) -> tuple[HiddenChange, .
         if change.what is not What.CHANGED:
             below = Origin(name, Layer.CORE, None, change.old_place, "stated")
             gone = FieldChange("", name, None, below, None)
-            found.append(HiddenChange(change.noun, name, "", gone, whole))
+            hidden.append(HiddenChange(change.noun, name, "", gone, whole))
             continue
         for field in change.fields:
             if _value(was, field.field) != _value(now, field.field):
                 continue
             origin = _origin(now, field.field)
             if origin.layer in _OWN_LAYERS:
-                found.append(HiddenChange(change.noun, name, field.field, field, origin))
+                hidden.append(HiddenChange(change.noun, name, field.field, field, origin))
             elif now.sources[-1].layer is not Layer.CORE:
-                found.append(HiddenChange(change.noun, name, field.field, field, whole))
-    return tuple(found)
+                hidden.append(HiddenChange(change.noun, name, field.field, field, whole))
+    return tuple(hidden)
 
 
 _OWN_LAYERS: Final = (Layer.LOCAL, Layer.OVERRIDE, Layer.RUNTIME)
@@ -205,8 +205,8 @@ def stated_fields(was: Definition | None, now: Definition | None) -> tuple[Field
        was: ``None`` if it was added.
        now: ``None`` if it was removed.
     """
-    one = was or now
-    data: Mapping[str, Any] = one.data if one is not None else MappingProxyType({})
+    definition = was or now
+    data: Mapping[str, Any] = definition.data if definition is not None else MappingProxyType({})
     return tuple(
         FieldChange(
             field,

@@ -183,9 +183,9 @@ class _HistoryWalk:
             seen = self.sightings.in_working_tree(self.sought)
             self._learn(seen)
             self._add(entries, None, seen, parents)
-        told = len(entries)
+        length = len(entries)
         for commit in self._commits(progress):
-            if self.limit is not None and len(entries) - told >= self.limit:
+            if self.limit is not None and len(entries) - length >= self.limit:
                 return tuple(entries), True
             self._add(entries, commit, self.at(commit.id), commit.parents)
             if before != (self.sought, len(self.chain)):
@@ -234,8 +234,8 @@ class _HistoryWalk:
         if step is not None and not any(was):
             for parent, _, _ in befores:
                 self._rename(step, here, parent)
-        told = {found for _, seen, _ in befores for found in seen.unread}
-        unread = tuple(found for found in now.unread if found not in told)
+        known = {finding for _, seen, _ in befores for finding in seen.unread}
+        unread = tuple(finding for finding in now.unread if finding not in known)
         change = self._change(was, step)
         if change is not None or unread:
             entries.append(Traced(commit, change, unread))
@@ -290,8 +290,8 @@ class _HistoryWalk:
 
     def _readable(self, commit: str) -> tuple[str, Sighting, StepDefinition | None]:
         """Return the nearest earlier state in which the step is readable."""
-        told = self.at(commit)
-        seen, step = told, self.pick(told, commit)
+        sighting = self.at(commit)
+        seen, step = sighting, self.pick(sighting, commit)
         while step is None and seen.unread:
             older = touching(self.repository, commit, self.sought.globs)
             if not older or not older[0].parents:
@@ -299,7 +299,7 @@ class _HistoryWalk:
             commit = older[0].parents[0]
             seen = self.at(commit)
             step = self.pick(seen, commit)
-        return commit, told, step
+        return commit, sighting, step
 
     def _came_before(self, commit: str, begin: str) -> bool:
         if _NOT_COMMITTED in (commit, begin):
@@ -331,7 +331,7 @@ class _HistoryWalk:
         )
         own = {source.document.path for source in step.sources}
         relevant = [item for item in gone if self.sought.holds_definitions(item.path)]
-        relevant = sorted(relevant, key=lambda one: one.now not in own)[:_MANY]
+        relevant = sorted(relevant, key=lambda sighting: sighting.now not in own)[:_MANY]
         naming = self.project.settings.naming
         stems = frozenset(
             {*(naming.stem(alias) for alias in step.aliases), *(stem_of(item.path) for item in relevant)}
@@ -342,9 +342,9 @@ class _HistoryWalk:
             self.sightings.in_working_tree(sought) if in_working_tree else self.sightings.at(commit, sought)
         ).steps
         left = {name: old[name] for name in old if name not in new and name not in self.chain}
-        found = predecessor(step, left, relevant)
-        if found is not None:
-            was, because = found
+        earlier = predecessor(step, left, relevant)
+        if earlier is not None:
+            was, because = earlier
             self.begins[step.name] = commit, because
             self.chain.insert(self.chain.index(step.name) + 1, was.name)
             self.sought = replace(self.sought, stems=self.sought.stems | stems_of(was, naming))

@@ -63,9 +63,9 @@ class Sought:
     @property
     def globs(self) -> tuple[str, ...]:
         """Return the files as Git ``glob`` pathspecs."""
-        found = [literal(path) for path in sorted(self.configurations)]
+        patterns = [literal(path) for path in sorted(self.configurations)]
         for folder in self._folders():
-            found += [
+            patterns += [
                 f"{literal(folder)}/{_KIND}/**/{literal(stem)}{suffix}"
                 for stem in sorted(self.stems)
                 for suffix in SUFFIXES
@@ -73,12 +73,14 @@ class Sought:
         if self.workspace is not None:
             for _, workspaces in sorted(self.places):
                 own = literal(f"{workspaces}/{self.workspace}")
-                found += [f"{own}/workspace{suffix}" for suffix in SUFFIXES]
+                patterns += [f"{own}/workspace{suffix}" for suffix in SUFFIXES]
         if self.tables:
-            found += [*_TABLES, *((_OVERLAYS,) if self.workspace is not None else ())]
-            found += [literal(path) for path in sorted(self.files)]
-            found += [f"**/{literal(stem)}{suffix}" for stem in sorted(self.stems) for suffix in INTERFACES]
-        return tuple(found)
+            patterns += [*_TABLES, *((_OVERLAYS,) if self.workspace is not None else ())]
+            patterns += [literal(path) for path in sorted(self.files)]
+            patterns += [
+                f"**/{literal(stem)}{suffix}" for stem in sorted(self.stems) for suffix in INTERFACES
+            ]
+        return tuple(patterns)
 
     @property
     def cores(self) -> tuple[str, ...]:
@@ -214,42 +216,42 @@ class Sightings:
 
     def at(self, commit: str, sought: Sought) -> Sighting:
         """Return a step in a commit."""
-        found = self._seen.get((sought, commit))
-        if found is None:
+        sighting = self._seen.get((sought, commit))
+        if sighting is None:
             part = open_part(self._repository, commit, sought.paths, sought.globs)
             links = [link for core, _ in sought.places if (link := part.link_on(core)) is not None]
             if links:
-                told = Diagnostic(
+                finding = Diagnostic(
                     "unreadable-file", Severity.ERROR, "symbolic link; not followed", Span(links[0])
                 )
-                return Sighting(MappingProxyType({}), (told,), None, True)
+                return Sighting(MappingProxyType({}), (finding,), None, True)
             core = {core for core, _ in sought.places if part.follow(core).kind is not None}
             if not core and not sought.tables:
                 wide = replace(sought, tables=True)
                 part = open_part(self._repository, commit, wide.paths, wide.globs)
             key = part.ids(), sought.workspace
-            found = self._by_content.get(key)
-            if found is None:
-                found = look(self._project.root, part, sought.workspace, self._today)
-                self._by_content[key] = found
-            if not found.has_core and not found.files:
-                found = self._in_whole(commit, sought.workspace)
-            self._seen[sought, commit] = found
-        return found
+            sighting = self._by_content.get(key)
+            if sighting is None:
+                sighting = look(self._project.root, part, sought.workspace, self._today)
+                self._by_content[key] = sighting
+            if not sighting.has_core and not sighting.files:
+                sighting = self._in_whole(commit, sought.workspace)
+            self._seen[sought, commit] = sighting
+        return sighting
 
     def _in_whole(self, commit: str, workspace: str | None) -> Sighting:
         """Return the steps of a commit whose old registry is in files that are not known yet."""
-        found = self._whole.get((commit, workspace))
-        if found is None:
+        sighting = self._whole.get((commit, workspace))
+        if sighting is None:
             tree = open_revision(self._repository, commit)
-            found = self._whole[commit, workspace] = look(self._project.root, tree, workspace, self._today)
-        return found
+            sighting = self._whole[commit, workspace] = look(self._project.root, tree, workspace, self._today)
+        return sighting
 
     def in_working_tree(self, sought: Sought) -> Sighting:
         """Return a step in the working tree."""
-        found = self._seen.get((sought, None))
-        if found is None:
+        sighting = self._seen.get((sought, None))
+        if sighting is None:
             tree = Narrowed(self._project.tree, sought)
-            found = look(self._project.root, tree, sought.workspace, self._today)
-            self._seen[sought, None] = found
-        return found
+            sighting = look(self._project.root, tree, sought.workspace, self._today)
+            self._seen[sought, None] = sighting
+        return sighting

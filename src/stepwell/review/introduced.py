@@ -44,15 +44,15 @@ def findings_at(
     if project is None:
         return None
     loaded = load(project, today, progress, plugins)
-    found = loaded.diagnostics
+    findings = loaded.diagnostics
     known = workspace if workspace in loaded.snapshot.workspaces else None
     if workspace is not None:
-        found = loaded.snapshot.view(known).diagnostics
+        findings = loaded.snapshot.view(known).diagnostics
     if references:
         folders = source_folders(project, loaded.snapshot.workspaces)
         index = SourceIndex(root, folders, dict(_sources(revision, folders)), 0)
-        found = in_order((*found, *check_references(project, written_views(loaded), index, known)))
-    return found
+        findings = in_order((*findings, *check_references(project, written_views(loaded), index, known)))
+    return findings
 
 
 def _sources(revision: Revision, folders: Iterable[str]) -> Iterator[tuple[str, SourceFile]]:
@@ -70,11 +70,11 @@ def _sources(revision: Revision, folders: Iterable[str]) -> Iterator[tuple[str, 
             if content.severity is Severity.ERROR:
                 yield path, SourceFile(path, path, None, None, ParseFailure(content.message, 1, 1))
             continue
-        said = outline_of(content)
-        if isinstance(said, ParseFailure):
-            yield path, SourceFile(path, path, None, None, said)
+        outline = outline_of(content)
+        if isinstance(outline, ParseFailure):
+            yield path, SourceFile(path, path, None, None, outline)
         else:
-            yield path, SourceFile(path, path, None, said, None)
+            yield path, SourceFile(path, path, None, outline, None)
 
 
 @final
@@ -96,22 +96,22 @@ def introduced(
     there: dict[tuple[str, str, str], Counter[str]] = {}
     for item in old:
         there.setdefault(_key(item, {}), Counter())[_line(item)] += 1
-    told = tuple(new)
+    current = tuple(new)
     older: set[int] = set()
-    for at, item in enumerate(told):
+    for at, item in enumerate(current):
         lines = there.get(_key(item, renames))
         if lines and lines[_line(item)] > 0:
             lines[_line(item)] -= 1
             older.add(at)
-    for at, item in enumerate(told):
+    for at, item in enumerate(current):
         lines = there.get(_key(item, renames), Counter())
         line = next((text for text, count in lines.items() if count > 0), None)
         if at not in older and line is not None:
             lines[line] -= 1
             older.add(at)
     return Introduced(
-        tuple(item for at, item in enumerate(told) if at not in older),
-        tuple(item for at, item in enumerate(told) if at in older),
+        tuple(item for at, item in enumerate(current) if at not in older),
+        tuple(item for at, item in enumerate(current) if at in older),
     )
 
 
@@ -121,23 +121,23 @@ def renames(gone: Iterable[Gone], before: Revision, now: Tree, paths: Iterable[s
     Args:
        paths: candidates; if Git detects no rename, files with equal content are matched.
     """
-    found = {item.now: item.path for item in gone if item.now is not None}
+    renames = {item.now: item.path for item in gone if item.now is not None}
     lost = {before.id_of(item.path): item.path for item in gone if item.now is None}
     for path in paths if lost else ():
-        if path in found or before.id_of(path) is not None:
+        if path in renames or before.id_of(path) is not None:
             continue
         content = now.read(path)
         if not isinstance(content, Diagnostic):
             was = lost.get(before.id_for(content))
             if was is not None:
-                found[path] = was
-    return found
+                renames[path] = was
+    return renames
 
 
-def _key(found: Diagnostic, renames: Mapping[str, str]) -> tuple[str, str, str]:
-    path = found.span.path if found.span is not None else ""
-    return found.id, renames.get(path, path), found.message
+def _key(finding: Diagnostic, renames: Mapping[str, str]) -> tuple[str, str, str]:
+    path = finding.span.path if finding.span is not None else ""
+    return finding.id, renames.get(path, path), finding.message
 
 
-def _line(found: Diagnostic) -> str:
-    return found.span.text.strip() if found.span is not None else ""
+def _line(finding: Diagnostic) -> str:
+    return finding.span.text.strip() if finding.span is not None else ""

@@ -48,27 +48,27 @@ def resolved_views(snapshot: Snapshot) -> Iterator[dict[str, Any]]:
 
 def _view(view: View) -> dict[str, Any]:
     steps = [view.steps[name] for name in view.steps.order if name in view.steps.above]
-    told = {
+    data = {
         "workspace": view.workspace,
         "digest": view.digest,
         "first": [name for name in view.steps.first if name in view.steps],
         "steps": [_definition("step", step) for step in steps],
     }
     for folder, kind in KINDS.items():
-        if folder not in told:
+        if folder not in data:
             above = sorted(view.tables[folder].above.items())
-            told[folder] = [_definition(kind.noun, item) for _, item in above]
-    return told
+            data[folder] = [_definition(kind.noun, item) for _, item in above]
+    return data
 
 
 def _definition(noun: str, definition: Definition) -> dict[str, Any]:
-    told: dict[str, Any] = {}
+    stated: dict[str, Any] = {}
     for field in (*fields(noun), *sorted(definition.extensions)):
         value = definition[field]
         if value is not None:
             origin = origins(definition, (field,))[0]
-            told[field] = {"value": thaw(value), "from": _origin(origin)}
-    return {"name": definition.name, "digest": definition.digest, "fields": told}
+            stated[field] = {"value": thaw(value), "from": _origin(origin)}
+    return {"name": definition.name, "digest": definition.digest, "fields": stated}
 
 
 def _origin(origin: Origin) -> Mapping[str, Any]:
@@ -114,12 +114,12 @@ class Packed:
         return False
 
     def read(self, path: str) -> bytes | Diagnostic:
-        found = self.files.get(path)
-        if found is None:
+        content = self.files.get(path)
+        if content is None:
             return Diagnostic(
                 "unreadable-file", Severity.ERROR, "the snapshot does not contain this file", Span(path)
             )
-        return found
+        return content
 
     def scan(self, folder: str) -> Iterator[TreeEntry]:
         """Yield the entries of a folder.
@@ -306,15 +306,15 @@ def _from_data(name: str, path: str, value: Any) -> bytes | Diagnostic:
             return base64.b64decode(value["base64"], validate=True)
         except ValueError:
             raise _unusable(name, f"the bytes of {path!a} are not base64") from None
-    told = value["unread"]
-    return Diagnostic(told["id"], Severity.ERROR, told["message"], Span(path), told["help"])
+    unread = value["unread"]
+    return Diagnostic(unread["id"], Severity.ERROR, unread["message"], Span(path), unread["help"])
 
 
 def _folders(
     name: str, files: Mapping[str, object], folders: Iterable[str]
 ) -> Mapping[str, Mapping[str, EntryKind]]:
     """Return the entries of every folder."""
-    found: dict[str, dict[str, EntryKind]] = {"": {}}
+    entries: dict[str, dict[str, EntryKind]] = {"": {}}
     for path, kind in (
         *((path, EntryKind.FILE) for path in files),
         *((path, EntryKind.FOLDER) for path in folders),
@@ -327,12 +327,12 @@ def _folders(
             last = at == len(parts) - 1
             here = f"{above}/{part}" if above else part
             entry = kind if last else EntryKind.FOLDER
-            if found[above].setdefault(part, entry) is not entry:
+            if entries[above].setdefault(part, entry) is not entry:
                 raise _unusable(name, f"{here[:80]!a} is both a file and a folder")
             if entry is EntryKind.FOLDER:
-                found.setdefault(here, {})
+                entries.setdefault(here, {})
             above = here
-    return found
+    return entries
 
 
 def _written(value: Any, depth: int) -> str:

@@ -32,9 +32,9 @@ _ENDING: Final = ".schema.json"
 
 def schemas_in(tree: Tree) -> Mapping[str, Mapping[str, Any]]:
     """Return the project's schemas for editors by path; files that are not JSON objects are skipped."""
-    found: dict[str, Mapping[str, Any]] = {}
+    schemas: dict[str, Mapping[str, Any]] = {}
     if tree.follow(_FOLDER).kind is not EntryKind.FOLDER:
-        return MappingProxyType(found)
+        return MappingProxyType(schemas)
     names = sorted(entry.name for entry in tree.scan(_FOLDER) if entry.name.endswith(_ENDING))
     paths = [f"{_FOLDER}/{name}" for name in names]
     tree.expect(paths)
@@ -47,8 +47,8 @@ def schemas_in(tree: Tree) -> Mapping[str, Mapping[str, Any]]:
         except (ValueError, RecursionError):  # reported by the editor
             continue
         if isinstance(schema, dict):
-            found[path] = MappingProxyType(schema)
-    return MappingProxyType(found)
+            schemas[path] = MappingProxyType(schema)
+    return MappingProxyType(schemas)
 
 
 @final
@@ -71,7 +71,9 @@ class RegistryState:
     def errors(self) -> tuple[Diagnostic, ...]:
         """Return the errors that exclude definitions."""
         return tuple(
-            found for found in (*self.loaded.diagnostics, *self.lost) if found.severity is Severity.ERROR
+            finding
+            for finding in (*self.loaded.diagnostics, *self.lost)
+            if finding.severity is Severity.ERROR
         )
 
 
@@ -119,11 +121,11 @@ def read_state(
     if tables or project is None or tree.follow(project.settings.core).kind is None:
         from stepwell.review.old_tables import find_tables, load_tables  # rarely needed
 
-        found = tables or find_tables(tree)
-        if found:
+        old_tables = tables or find_tables(tree)
+        if old_tables:
             settings = project.settings if project is not None else Settings()
-            loaded, lost = load_tables(root, tree, settings, found, today)
-            return RegistryState(title, loaded, schemas_in(tree), found, lost)
+            loaded, lost = load_tables(root, tree, settings, old_tables, today)
+            return RegistryState(title, loaded, schemas_in(tree), old_tables, lost)
     if project is None:
         raise _nothing_in(title, f"a {CONFIG_NAME}")
     if like is not None and changed is not None:

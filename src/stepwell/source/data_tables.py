@@ -80,18 +80,18 @@ def table_of(document: Document) -> LegacyTables | None:
     if not alike or 2 * len(alike) < len(rows):
         return None
     taken: list[TableRow] = []
-    found: list[Diagnostic] = []
+    findings: list[Diagnostic] = []
     for name, row, pointer in rows:
         if not isinstance(row, Mapping) or not name:
             words = "a row must have a name and fields; skipped"
-            found.append(_not_a_row(words, document, pointer, "write a mapping of fields"))
+            findings.append(_not_a_row(words, document, pointer, "write a mapping of fields"))
             continue
         if row.get("name", name) != name:
             words = f"`name` of `{name}` differs from the row's key; ignored"
-            found.append(_not_a_row(words, document, (*pointer, "name"), "make them the same"))
+            findings.append(_not_a_row(words, document, (*pointer, "name"), "make them the same"))
         taken.append(TableRow(name, _row_document(document, name, row, pointer)))
     table = Table(STEPS, tuple(taken), Span(document.path))
-    return LegacyTables(document.path, {STEPS: table}, diagnostics=tuple(found))
+    return LegacyTables(document.path, {STEPS: table}, diagnostics=tuple(findings))
 
 
 def _not_a_row(message: str, document: Document, pointer: Pointer, help_text: str) -> Diagnostic:
@@ -181,8 +181,8 @@ def _members(text: str, at: int, pointer: Pointer, places: TextMap) -> int:
 
 
 def _after_space(text: str, at: int) -> int:
-    found = _SPACE.match(text, at)
-    return found.end() if found else at
+    match = _SPACE.match(text, at)
+    return match.end() if match else at
 
 
 def _note(into: Any, pointer: Pointer, stretch: Stretch) -> None:

@@ -149,12 +149,12 @@ class Checked(Generic[T_co]):
 
     @property
     def has_errors(self) -> bool:
-        return any(found.severity is Severity.ERROR for found in self.diagnostics)
+        return any(finding.severity is Severity.ERROR for finding in self.diagnostics)
 
 
 def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """Return distinct findings in the documented order."""
-    return tuple(sorted(set(diagnostics), key=lambda found: found.sort_key))
+    return tuple(sorted(set(diagnostics), key=lambda finding: finding.sort_key))
 
 
 _MOST_IN_A_FILE: Final = 1000
@@ -172,7 +172,7 @@ def capped(diagnostics: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
         if path is None or len(findings) <= _MOST_IN_A_FILE:
             listed += findings
             continue
-        findings.sort(key=lambda found: (found.severity.rank, found.sort_key))
+        findings.sort(key=lambda finding: (finding.severity.rank, finding.sort_key))
         omitted = len(findings) - _MOST_IN_A_FILE
         message = f"{counted(omitted, 'more finding')} in this file not listed"
         worst = findings[_MOST_IN_A_FILE].severity
@@ -205,5 +205,5 @@ def _rebased(value: Any, root: str, base: str) -> Any:
 
 def counted_findings(diagnostics: Iterable[Diagnostic]) -> str:
     """Return the number of findings by severity, e.g. ``2 errors, 1 warning``; empty for none."""
-    counts = Counter(found.severity for found in diagnostics)
+    counts = Counter(finding.severity for finding in diagnostics)
     return ", ".join(counted(counts[item], item.value) for item in Severity if counts[item])

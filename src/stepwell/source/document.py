@@ -99,17 +99,19 @@ class Document(NamedTuple):
         """
         places = self.locate(self.text)
         while pointer:
-            found = places.keys.get(pointer) or places.values.get(pointer)
-            if found is not None:
-                return span_of(self.path, self.text, found)
+            stretch = places.keys.get(pointer) or places.values.get(pointer)
+            if stretch is not None:
+                return span_of(self.path, self.text, stretch)
             pointer = pointer[:-1]
         return self.first_key_span(())
 
     def value_span(self, pointer: Pointer) -> Span:
         """Return the span of a value, or of its nearest existing parent."""
-        found = self.locate(self.text).values.get(pointer)
+        stretch = self.locate(self.text).values.get(pointer)
         return (
-            self.key_span(pointer) if found is None or not pointer else span_of(self.path, self.text, found)
+            self.key_span(pointer)
+            if stretch is None or not pointer
+            else span_of(self.path, self.text, stretch)
         )
 
     def first_key_span(self, pointer: Pointer) -> Span:
@@ -143,10 +145,10 @@ def _leaves(
     """Return the start offsets and the stretches of all keys and scalars in text order."""
     places = locate(text)
     holding = {pointer[:-1] for pointer in (*places.keys, *places.values) if pointer}
-    found: list[tuple[Stretch, Pointer | None]] = [(stretch, None) for stretch in places.keys.values()]
-    found += [(stretch, pointer) for pointer, stretch in places.values.items() if pointer not in holding]
-    found.sort(key=lambda leaf: leaf[0])
-    return [stretch[0] for stretch, _ in found], found
+    leaves: list[tuple[Stretch, Pointer | None]] = [(stretch, None) for stretch in places.keys.values()]
+    leaves += [(stretch, pointer) for pointer, stretch in places.values.items() if pointer not in holding]
+    leaves.sort(key=lambda leaf: leaf[0])
+    return [stretch[0] for stretch, _ in leaves], leaves
 
 
 def _at(data: Any, pointer: Pointer) -> Any:

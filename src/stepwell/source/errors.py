@@ -246,11 +246,11 @@ class NamedExtension(Protocol):
         """Value of the entry point."""
 
 
-def package_names(found: Iterable[NamedExtension]) -> str:
+def package_names(extensions: Iterable[NamedExtension]) -> str:
     """Return the packages of extensions for an error; the entry point's value if it has none."""
     return " and ".join(
         f"`{extension.value}`" if extension.package == extension.value else f"package {extension.package}"
-        for extension in found
+        for extension in extensions
     )
 
 
@@ -258,11 +258,11 @@ def package_names(found: Iterable[NamedExtension]) -> str:
 class ExtensionError(StepwellError):
     """Extension of an installed package cannot be used; the original exception is the cause."""
 
-    def __init__(self, group: str, name: str, found: Iterable[NamedExtension], fault: str) -> None:
+    def __init__(self, group: str, name: str, extensions: Iterable[NamedExtension], fault: str) -> None:
         self.group = group
         self.name = name
         self.fault = fault
-        self.package = package_names(found)
+        self.package = package_names(extensions)
         super().__init__(f"entry point `{name}` of `{group}` in {self.package} {fault}")
 
     def __reduce__(self) -> tuple[Any, ...]:

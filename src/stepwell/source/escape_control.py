@@ -29,7 +29,7 @@ def findable(path: str) -> str:
 
     Other programs can still find the file: a no-break space in its name is preserved.
     """
-    return re.sub(_NOT_IN_TEXT, lambda found: _escape(found[0]), path)
+    return re.sub(_NOT_IN_TEXT, lambda match: _escape(match[0]), path)
 
 
 def columns(shown: str) -> int:

@@ -22,7 +22,7 @@ _GUTTER = "1;34"
 _COLORS = {Severity.ERROR: "1;31", Severity.WARNING: "1;33", Severity.INFO: "1;36"}
 
 
-def block(found: Diagnostic, *, color: bool) -> str:
+def block(finding: Diagnostic, *, color: bool) -> str:
     """Render a finding without a trailing line break.
 
     A suggestion ("did you mean") follows the carets if the line fits in ``WIDTH`` columns; other help is a
@@ -32,12 +32,12 @@ def block(found: Diagnostic, *, color: bool) -> str:
     def paint(text: str, code: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if color else text
 
-    span = found.span
-    tint = _COLORS[found.severity]
-    notes = [f"{visible(other.message)} {_place(other.span)}" for other in found.related]
-    pending = visible(found.help or "")
-    head = paint(f"{found.severity.value}[{visible(found.id)}]", tint)
-    lines = [head + paint(f": {visible(found.message)}", _BOLD)]
+    span = finding.span
+    tint = _COLORS[finding.severity]
+    notes = [f"{visible(other.message)} {_place(other.span)}" for other in finding.related]
+    pending = visible(finding.help or "")
+    head = paint(f"{finding.severity.value}[{visible(finding.id)}]", tint)
+    lines = [head + paint(f": {visible(finding.message)}", _BOLD)]
     number = "" if span is None else str(span.line)
     margin = " " * (len(number) + 2)
     if span is not None:

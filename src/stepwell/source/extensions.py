@@ -84,10 +84,10 @@ class Extension(NamedTuple):
             ExtensionError: the import fails, or the object is not callable.
         """
         with Translated(lambda error: self.failed(f"cannot be loaded: {worded(error)}")):
-            found = self.point.load()
-        if not callable(found):
+            extension = self.point.load()
+        if not callable(extension):
             raise self.failed(f"`{self.value}` is not callable")
-        return found
+        return extension
 
     def failed(self, fault: str) -> ExtensionError:
         """Return an error about this extension."""
@@ -98,10 +98,10 @@ def extensions(group: str) -> tuple[Extension, ...]:
     """Return the distinct extensions of a group by package and name."""
     from importlib.metadata import entry_points
 
-    found = {(point.name, point.value): point for point in entry_points(group=group)}
+    points = {(point.name, point.value): point for point in entry_points(group=group)}
     made = (
         Extension(point, point.dist.name if point.dist is not None else point.value)
-        for point in found.values()
+        for point in points.values()
     )
     return tuple(sorted(made, key=lambda extension: (extension.package, extension.name)))
 
@@ -124,10 +124,10 @@ def load_extension(group: str, name: str) -> LoadedExtension | None:
     Raises:
         ExtensionError: several packages declare the name, the import fails, or the object is not callable.
     """
-    found = tuple(extension for extension in extensions(group) if extension.name == name)
-    if len(found) > 1:
-        raise ExtensionError(group, name, found, "is declared more than once, so none is used")
-    return LoadedExtension(found[0].load(), package_names(found)) if found else None
+    named = tuple(extension for extension in extensions(group) if extension.name == name)
+    if len(named) > 1:
+        raise ExtensionError(group, name, named, "is declared more than once, so none is used")
+    return LoadedExtension(named[0].load(), package_names(named)) if named else None
 
 
 def any_declared(*groups: str) -> bool:

@@ -215,11 +215,11 @@ class Recorder:
 
     def read(self, path: str) -> bytes | Diagnostic:
         """Return the bytes of a file, or a finding."""
-        found = self._read(self._below.root, path)
-        if not isinstance(found, tuple):
+        outcome = self._read(self._below.root, path)
+        if not isinstance(outcome, tuple):
             self.is_complete_record = False  # a failure may end without any change of the file
-            return found
-        content, status = found
+            return outcome
+        content, status = outcome
         self.contents[path] = content
         self._signatures[path] = _signature(status)
         self._digests.pop(path, None)
@@ -280,13 +280,13 @@ class Recorder:
 def _content(root: str, path: str) -> tuple[bytes, Signature] | None:
     from stepwell.source.read import read_with_status
 
-    found = read_with_status(root, path)
-    return (found[0], _signature(found[1])) if isinstance(found, tuple) else None
+    content = read_with_status(root, path)
+    return (content[0], _signature(content[1])) if isinstance(content, tuple) else None
 
 
 def _follows(tree: Folder, path: str, target: str | None, kind: str | None) -> bool:
-    found = tree.follow(path)
-    return found.path == target and (found.kind and found.kind.value) == kind
+    followed = tree.follow(path)
+    return followed.path == target and (followed.kind and followed.kind.value) == kind
 
 
 def _entries(entries: Iterable[TreeEntry]) -> bytes:

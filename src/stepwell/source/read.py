@@ -52,8 +52,8 @@ def read(root: str, path: str) -> Document | Diagnostic:
 
 def read_bytes(root: str, path: str) -> bytes | Diagnostic:
     """Return the bytes of a regular file of at most ``MAX_BYTES``, or a finding."""
-    found = read_with_status(root, path)
-    return found[0] if isinstance(found, tuple) else found
+    content = read_with_status(root, path)
+    return content[0] if isinstance(content, tuple) else content
 
 
 def read_with_status(root: str, path: str) -> tuple[bytes, os.stat_result] | Diagnostic:
@@ -64,13 +64,13 @@ def read_with_status(root: str, path: str) -> tuple[bytes, os.stat_result] | Dia
     except OSError as error:
         return _cannot_read(path, error)
     try:
-        found = os.fstat(handle)
-        if not stat.S_ISREG(found.st_mode):
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
             return _rejected(path, "unreadable-file", "this is not a regular file", None)
-        if found.st_size > MAX_BYTES:
+        if status.st_size > MAX_BYTES:
             return too_large(path)
-        content = os.read(handle, found.st_size + 1)
-        if len(content) != found.st_size:  # the file changed, or the read was short
+        content = os.read(handle, status.st_size + 1)
+        if len(content) != status.st_size:  # the file changed, or the read was short
             while more := os.read(handle, 65536):
                 content += more
                 if len(content) > MAX_BYTES:
@@ -79,7 +79,7 @@ def read_with_status(root: str, path: str) -> tuple[bytes, os.stat_result] | Dia
         return _cannot_read(path, error)
     finally:
         os.close(handle)
-    return content, found
+    return content, status
 
 
 def read_text(path: str, content: bytes) -> Document | Diagnostic:
@@ -158,8 +158,8 @@ def _merge_conflict(text: str) -> Unreadable | None:
 
 
 def _load(form: str, text: str) -> tuple[dict[str, Any], list[Unreadable]]:
-    found = _FORBIDDEN.search(text)
-    at = found.start() if found else max(map(text.find, _NONCHARACTERS))
+    match = _FORBIDDEN.search(text)
+    at = match.start() if match else max(map(text.find, _NONCHARACTERS))
     if at >= 0:
         stretch = (at, at + 1)
         if text[at] == "\0":

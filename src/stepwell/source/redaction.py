@@ -73,7 +73,7 @@ def without_secrets(text: str, known: Iterable[str] = ()) -> str:
     redactable = (secret_text for secret_text in known if len(secret_text) >= SHORTEST)
     for secret in sorted(redactable, key=len, reverse=True):
         text = text.replace(secret, "*" * len(secret))
-    return _FORMS.sub(lambda found: "*" * len(found[0]), text)
+    return _FORMS.sub(lambda match: "*" * len(match[0]), text)
 
 
 def covered(finding: Diagnostic, data: Mapping[str, Any] | None) -> Diagnostic:
@@ -168,11 +168,11 @@ def _is_secret_name(key: str) -> bool:
     return bool(_KEY.match(_CAMEL.sub("_", key)))
 
 
-def _over(found: re.Match[str]) -> str:
-    value = found["value"].rstrip()
+def _over(match: re.Match[str]) -> str:
+    value = match["value"].rstrip()
     if _REFERENCE.match(value.strip("\"'")):
-        return found[0]
-    return found["key"] + "*" * len(value) + found["value"][len(value) :]
+        return match[0]
+    return match["key"] + "*" * len(value) + match["value"][len(value) :]
 
 
 def _quoted(text: str, secret: str) -> str:

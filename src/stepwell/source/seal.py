@@ -121,9 +121,11 @@ def _mac(key: bytes, content: bytes) -> bytes:
     return blake2b(content, digest_size=_KEY_BYTES, key=key, person=b"stepwell-cache").digest()
 
 
-def _equal(one: bytes, other: bytes) -> bool:
+def _equal(first: bytes, second: bytes) -> bool:
     """Compare in a time that does not depend on the content."""
-    return len(one) == len(other) and not sum(left ^ right for left, right in zip(one, other, strict=True))
+    return len(first) == len(second) and not sum(
+        left ^ right for left, right in zip(first, second, strict=True)
+    )
 
 
 @final

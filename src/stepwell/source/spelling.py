@@ -111,8 +111,8 @@ def closest(word: str, choices: Iterable[str], count: int = 1) -> tuple[str, ...
         return ()
     from difflib import get_close_matches  # slow to import, and only needed for mistakes
 
-    found = get_close_matches(word.lower(), near, count, 0.7)
-    return tuple(choice for item in found for choice in near[item])[:count]
+    matches = get_close_matches(word.lower(), near, count, 0.7)
+    return tuple(choice for item in matches for choice in near[item])[:count]
 
 
 def did_you_mean(names: Sequence[str], form: str = "`{}`") -> str:
@@ -203,10 +203,10 @@ def similarity(file_name: str, canonical_name: str) -> float:
     if joined in known:
         return 1.0 if joined == known else 0.9
     words = wanted.split("_")
-    found = sum(word in known for word in words)
-    if found * 5 >= len(words) * 4:
-        return 0.85 if found == len(words) else 0.8
-    return found / len(words) * 0.7
+    shared = sum(word in known for word in words)
+    if shared * 5 >= len(words) * 4:
+        return 0.85 if shared == len(words) else 0.8
+    return shared / len(words) * 0.7
 
 
 def _expand(words: Sequence[str], abbreviations: Mapping[str, str]) -> str:

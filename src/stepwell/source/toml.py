@@ -84,7 +84,7 @@ _LONG_INTEGER: Final = re.compile(r"[+-]?[0-9](?:_?[0-9]){19,}").fullmatch
 
 def _longest_integer(text: str) -> Stretch:
     stretches = sorted(TomlSpans(text).values.values())
-    return next((found for found in stretches if _LONG_INTEGER(text, *found)), (0, 0))
+    return next((stretch for stretch in stretches if _LONG_INTEGER(text, *stretch)), (0, 0))
 
 
 def _out_of_range(text: str, stretch: Stretch) -> Unreadable:
@@ -143,12 +143,12 @@ def _offset(error: tomli.TOMLDecodeError, text: str) -> int:
 
 
 def _bad_character(text: str, at: int) -> Unreadable | None:
-    found = text[at : at + 1]
-    if found == "\r" and not text.startswith("\r\n", at):
+    character = text[at : at + 1]
+    if character == "\r" and not text.startswith("\r\n", at):
         message = "a lone carriage return is not a line break in TOML"
         return Unreadable("invalid-toml", message, (at, at + 1), "end lines with LF or CRLF")
-    if found and found not in "\t\n\r" and (found < " " or found == "\x7f"):
-        message = f"the control character U+{ord(found):04X} is not allowed"
+    if character and character not in "\t\n\r" and (character < " " or character == "\x7f"):
+        message = f"the control character U+{ord(character):04X} is not allowed"
         help_text = "remove it, or escape it in double quotes"
         return Unreadable("control-character", message, (at, at + 1), help_text)
     return None

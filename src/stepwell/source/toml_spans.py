@@ -129,21 +129,21 @@ class TomlSpans:
 
     def _through(self, table: _TomlTable, part: _Part, bracket: Stretch) -> _TomlTable:
         """Return a parent table in a header."""
-        found = table.entries.get(part[0])
-        if isinstance(found, _TomlTable):
-            return found
-        if found:
-            return found[-1]
+        entry = table.entries.get(part[0])
+        if isinstance(entry, _TomlTable):
+            return entry
+        if entry:
+            return entry[-1]
         return self._new(table, part, bracket, None)
 
     def _opened(self, table: _TomlTable, part: _Part, bracket: Stretch) -> _TomlTable:
-        found = table.entries.get(part[0])
-        if not isinstance(found, _TomlTable) or found.sealed is not None:
+        entry = table.entries.get(part[0])
+        if not isinstance(entry, _TomlTable) or entry.sealed is not None:
             return self._new(table, part, bracket, self._section)
-        found.sealed = self._section
-        self.keys[found.pointer] = part[1]
-        self.values[found.pointer] = bracket
-        return found
+        entry.sealed = self._section
+        self.keys[entry.pointer] = part[1]
+        self.values[entry.pointer] = bracket
+        return entry
 
     def _item(self, table: _TomlTable, part: _Part, bracket: Stretch) -> _TomlTable:
         name, stretch = part
@@ -168,10 +168,10 @@ class TomlSpans:
         self._skip(_BLANKS)
         dotted: list[Pointer] = []
         for part in parts[:-1]:
-            found = table.entries.get(part[0])
-            if isinstance(found, _TomlTable) and found.sealed in (None, self._section):
-                found.sealed = self._section
-                table = found
+            entry = table.entries.get(part[0])
+            if isinstance(entry, _TomlTable) and entry.sealed in (None, self._section):
+                entry.sealed = self._section
+                table = entry
             else:
                 table = self._new(table, part, part[1], self._section)
                 dotted.append(table.pointer)

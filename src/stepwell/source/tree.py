@@ -216,17 +216,17 @@ class Staged:
         return self.below.is_complete
 
     def follow(self, path: str) -> Target:
-        found = self.below.follow(path)
+        target = self.below.follow(path)
         if self.files.get(path, b"") is None:
-            return Target(found.path, None)
-        if found.kind is not None or found.path is None:
-            return found
+            return Target(target.path, None)
+        if target.kind is not None or target.path is None:
+            return target
         if path in self.files:
             return Target(path, EntryKind.FILE)
         inside = any(
             file.startswith(f"{path}/") for file, content in self.files.items() if content is not None
         )
-        return Target(path, EntryKind.FOLDER) if inside else found
+        return Target(path, EntryKind.FOLDER) if inside else target
 
     def expect(self, paths: Iterable[str]) -> None:
         self.below.expect(path for path in paths if path not in self.files)

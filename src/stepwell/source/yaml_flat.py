@@ -132,21 +132,21 @@ def _read(line: str) -> _Entry | None:
         return line[:-1], _OPENS_LIST
     if not line:
         return _NOTHING
-    found = _KEYLESS(line)
-    if found is None:
+    match = _KEYLESS(line)
+    if match is None:
         return None
-    indentation, word = found.groups()
+    indentation, word = match.groups()
     if word is None:
         return _NOTHING  # a comment
     return None if word in _NOT_TEXT else ("", (indentation, word))
 
 
 def _stated(key: str, value: str) -> _Entry | None:
-    found = _VALUE(value)
-    if found is None:
+    match = _VALUE(value)
+    if match is None:
         return None
-    kind = found.lastindex or 0
-    value = found[kind]
+    kind = match.lastindex or 0
+    value = match[kind]
     if kind == _PLAIN:
         value = value.rstrip(" ")
         return None if value in _NOT_TEXT else (key, value)
@@ -191,14 +191,14 @@ def locate(text: str) -> TextMap | None:
 
 def _stretches(key: str, line: str, at: int) -> Iterator[tuple[Pointer, Stretch]]:
     """Yield the positions of the value in a line, and of its items."""
-    found = _VALUE(line, len(key) + 2)
-    if found is None:  # a word that begins with another letter
+    match = _VALUE(line, len(key) + 2)
+    if match is None:  # a word that begins with another letter
         yield (key,), (at + len(key) + 2, at + len(line))
         return
-    kind = found.lastindex or 0
-    start, end = found.span(kind)
+    kind = match.lastindex or 0
+    start, end = match.span(kind)
     if kind == _PLAIN:
-        end = start + len(found[kind].rstrip(" "))
+        end = start + len(match[kind].rstrip(" "))
     elif kind == _FLOW:
         for place, word in enumerate(_WORDS(line, start, end)):
             yield (key, place), (at + word.start(), at + word.end())

@@ -70,17 +70,17 @@ class PythonParser(Reader, Scanner, Parser):
 
     def scan_block_scalar_indentation(self) -> Any:
         start = self.get_mark()
-        found = super().scan_block_scalar_indentation()
+        indentation = super().scan_block_scalar_indentation()
         if self.peek() == "\t":
             raise ScannerError("while scanning a block scalar", start, _TAB, self.get_mark())
-        return found
+        return indentation
 
     def scan_block_scalar_breaks(self, indent: int) -> Any:
         start = self.get_mark()
-        found = super().scan_block_scalar_breaks(indent)
+        breaks = super().scan_block_scalar_breaks(indent)
         if self.column < indent and self.peek() == "\t":
             raise ScannerError("while scanning a block scalar", start, _TAB, self.get_mark())
-        return found
+        return breaks
 
     def scan_directive(self) -> Any:
         token = super().scan_directive()

@@ -186,8 +186,8 @@ class AlignmentScope:
 
     def part(self, name: str) -> Mapping[str, Any]:
         """Return a mapping of the interface; empty if it is not declared."""
-        found: Mapping[str, Any] = self.interface.get(name) or _NOTHING
-        return found
+        part: Mapping[str, Any] = self.interface.get(name) or _NOTHING
+        return part
 
     @property
     def required_environment(self) -> tuple[str, ...]:
@@ -196,28 +196,28 @@ class AlignmentScope:
 
     @property
     def optional_environment(self) -> Mapping[str, str]:
-        found: Mapping[str, str] = self.part("env").get("optional") or _NOTHING
-        return found
+        variables: Mapping[str, str] = self.part("env").get("optional") or _NOTHING
+        return variables
 
     @property
     def flags(self) -> Iterator[tuple[str, Pointer, Mapping[str, Any]]]:
         """Declared arguments: flag on the command line, pointer in the interface, declaration."""
-        for name, said in self.part("arguments").items():
+        for name, argument in self.part("arguments").items():
             yield (
-                said.get("flag") or (name if name.startswith("-") else f"--{name}"),
+                argument.get("flag") or (name if name.startswith("-") else f"--{name}"),
                 ("arguments", name),
-                said,
+                argument,
             )
-        for place, said in enumerate(self.interface.get("job_arguments", ())):
-            if isinstance(said.get("flag"), str):
-                yield said["flag"], ("job_arguments", place), said
+        for place, argument in enumerate(self.interface.get("job_arguments", ())):
+            if isinstance(argument.get("flag"), str):
+                yield argument["flag"], ("job_arguments", place), argument
 
     def paths(self, *kinds: str) -> Iterator[tuple[str, Pointer]]:
         """Yield the declared paths of ``inputs`` or ``outputs`` with their pointers."""
         for kind in kinds:
-            for name, said in self.part(kind).items():
-                if said.get("path"):
-                    yield said["path"].rstrip("/"), (kind, name, "path")
+            for name, channel in self.part(kind).items():
+                if channel.get("path"):
+                    yield channel["path"].rstrip("/"), (kind, name, "path")
 
     def value(self, *pointer: str | int) -> Span:
         """Return the location of a value of the interface in the topmost definition that declares it."""

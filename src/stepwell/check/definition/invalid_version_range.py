@@ -39,13 +39,13 @@ def check(scope: FileScope) -> Iterable[Finding]:
     from packaging.specifiers import InvalidSpecifier, SpecifierSet  # slow to import and rarely needed
     from packaging.version import InvalidVersion, Version
 
-    found: list[Finding] = []
+    findings: list[Finding] = []
     document = scope.source.document
     wanted, since = data.get("compatible_with"), data.get("since")
     try:
         SpecifierSet(wanted or "")
     except InvalidSpecifier:
-        found.append(
+        findings.append(
             Finding(
                 f"`{wanted}` is not a valid version specifier",
                 document.value_span(("compatible_with",)),
@@ -55,11 +55,11 @@ def check(scope: FileScope) -> Iterable[Finding]:
     try:
         Version(since or "0")
     except InvalidVersion:
-        found.append(
+        findings.append(
             Finding(
                 f"`{since}` is not a valid version",
                 document.value_span(("since",)),
                 "write a version such as `1.0`",
             )
         )
-    return found
+    return findings

@@ -52,14 +52,16 @@ def check(scope: FileScope) -> Iterable[Finding]:
     if scope.kind.noun != "step":
         return ()
     data = scope.source.document.data
-    found: tuple[Finding, ...] = ()
+    findings: tuple[Finding, ...] = ()
     for vocabulary, allowed in scope.settings.vocabulary.items():
         for field in FIELDS[vocabulary]:
             stated = data.get(field)
             if stated is not None and stated not in allowed:  # a list is never in `allowed`
                 declared = scope.settings.declared("allowed values are listed in", "vocabulary", vocabulary)
-                found += tuple(_compare(scope.source.document, declared, vocabulary, field, stated, allowed))
-    return found
+                findings += tuple(
+                    _compare(scope.source.document, declared, vocabulary, field, stated, allowed)
+                )
+    return findings
 
 
 def _compare(

@@ -72,11 +72,11 @@ def _rank(step: Definition, scope: ViewScope) -> int:
 
 
 def _owners(definitions: Mapping[str, Definition]) -> dict[str, list[Definition]]:
-    found: dict[str, list[Definition]] = {}
+    owners: dict[str, list[Definition]] = {}
     for step in definitions.values():
         if isinstance(step, StepDefinition) and step.config_class is not None:
-            found.setdefault(step.config_class, []).append(step)
-    return found
+            owners.setdefault(step.config_class, []).append(step)
+    return owners
 
 
 def _place(step: Definition) -> Span:

@@ -81,9 +81,9 @@ def _explained(
 ) -> Iterator[Finding]:
     step = node.definition.name if node.definition is not None else node.step
     related = scope.related_parameters(node)
-    for found in schema_errors.explain_by(schema, f"the step `{step}`", config, _whose(node)):
-        span = found.span if node.stated and found.span is not None else scope.at(node, "config")
-        yield Finding(found.message, span, found.help, related)
+    for message in schema_errors.explain_by(schema, f"the step `{step}`", config, _whose(node)):
+        span = message.span if node.stated and message.span is not None else scope.at(node, "config")
+        yield Finding(message.message, span, message.help, related)
 
 
 def _whose(node: Node) -> Callable[[Pointer], Document]:

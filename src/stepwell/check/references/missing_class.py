@@ -94,9 +94,11 @@ def _help(
         names = scope.sees.names_of(places[0].file)
         return f"{did_you_mean(names[:1], 'the module `{}`')} it defines the class ({_shown(places[0])})"
     for workspace, sees in scope.elsewhere.items():
-        found = sees.classes(reference.name)
-        if found:
-            return f"workspace {workspace} defines it ({_shown(found[0])}), but {scope.view} does not see it"
+        classes = sees.classes(reference.name)
+        if classes:
+            return (
+                f"workspace {workspace} defines it ({_shown(classes[0])}), but {scope.view} does not see it"
+            )
     if file is not None and file.outline is not None:
         from stepwell.source.spelling import closest
 

@@ -98,10 +98,10 @@ def command(
     index = with_progress(common, registry.code.index)
     aligned = align(registry.project, registry.snapshot, index, views, names, chosen)
     whole = names is None and workspace is None and chosen == LEVELS
-    found = every_finding(registry.project, aligned, judge_ignores=whole)
-    text = _written(form, registry, aligned, found, time.monotonic() - began(), to_file=output is not None)
+    findings = every_finding(registry.project, aligned, judge_ignores=whole)
+    text = _written(form, registry, aligned, findings, time.monotonic() - began(), to_file=output is not None)
     if output is None:
-        if not (common.quiet and form == "text" and not found):
+        if not (common.quiet and form == "text" and not findings):
             sys.stdout.write(text)
     else:
         from stepwell.source.atomic_write import write_atomically
@@ -109,7 +109,7 @@ def command(
         write_atomically(Path(output), text)
         if not common.quiet:
             click.echo(f"wrote {visible(str(output))}", err=True)
-    return int(any(finding.severity is Severity.ERROR for finding in found))
+    return int(any(finding.severity is Severity.ERROR for finding in findings))
 
 
 def check_alignment(
@@ -147,12 +147,12 @@ def alignment_as_written(
         for finding in item.diagnostics
         if finding.id == _ABSENCE
     }
-    found = every_finding(registry.project, aligned, judge_ignores=judge_ignores)
-    return tuple(finding for finding in found if finding not in consequences)
+    findings = every_finding(registry.project, aligned, judge_ignores=judge_ignores)
+    return tuple(finding for finding in findings if finding not in consequences)
 
 
-def _levels(said: str) -> tuple[int, ...]:
-    words = [word.strip() for word in said.split(",")]
+def _levels(text: str) -> tuple[int, ...]:
+    words = [word.strip() for word in text.split(",")]
     known = {str(level): level for level in LEVELS}
     for word in words:
         if word not in known:
@@ -164,14 +164,14 @@ def _written(
     form: str,
     registry: Registry,
     aligned: tuple[Aligned, ...],
-    found: tuple[Diagnostic, ...],
+    findings: tuple[Diagnostic, ...],
     seconds: float,
     *,
     to_file: bool,
 ) -> str:
     if form == "text":
         report = Report(
-            displayed(found, registry.project.root),
+            displayed(findings, registry.project.root),
             registry.files,
             len({item.step for item in aligned}),
             len({item.workspace for item in aligned if item.workspace is not None}),
@@ -184,11 +184,11 @@ def _written(
         without = len({item.step for item in aligned})
         have = "has" if without == 1 else "have"
         nothing = f"Nothing to align: {counted(without, 'step')} {have} no interface.\n"
-        return f"{text}{nothing}" if found or any(item.builder for item in aligned) else nothing
+        return f"{text}{nothing}" if findings or any(item.builder for item in aligned) else nothing
     from stepwell.frontends.render.output.alignment import align_output
     from stepwell.frontends.render.output.record import encode, plain
 
-    record = align_output(aligned, found)
+    record = align_output(aligned, findings)
     if form == "json":
         return f"{encode(record)}\n"
     from stepwell.frontends.render.alignment import as_html

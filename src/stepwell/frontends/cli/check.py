@@ -240,18 +240,18 @@ def _check(
         references = registry.summary.has_references
 
     def findings(registry: Registry) -> tuple[Diagnostic, ...]:
-        found = registry.diagnostics if viewed is None else registry.summary.diagnostics[viewed]
+        findings = registry.diagnostics if viewed is None else registry.summary.diagnostics[viewed]
         if references or alignment:
-            found = _with_code(
-                registry, found, viewed, common, references=bool(references), alignment=alignment
+            findings = _with_code(
+                registry, findings, viewed, common, references=bool(references), alignment=alignment
             )
-        return found
+        return findings
 
-    found = findings(registry)
+    reported = findings(registry)
     if fixing.wanted:
         from stepwell.frontends.cli.edit import is_in, save_fixes
 
-        wanted_fixes = tuple(filter(is_shown, found))
+        wanted_fixes = tuple(filter(is_shown, reported))
 
         def is_path(path: str) -> bool:
             return not select and (wanted is None or any(is_in(path, way) for way in wanted))
@@ -261,19 +261,21 @@ def _check(
         )
         if is_written:
             registry = open_registry(common)
-            found = findings(registry)
+            reported = findings(registry)
     summary = registry.summary
     older: tuple[Diagnostic, ...] = ()
     title = ""
     if since is not None:
-        (found, older), title = _part_by_age(registry, found, viewed, since, common, references=references)
-    found, older = tuple(filter(is_shown, found)), tuple(filter(is_shown, older))
-    if form in ("json", "sarif", "github") and any(finding.fix is not None for finding in found):
+        (reported, older), title = _part_by_age(
+            registry, reported, viewed, since, common, references=references
+        )
+    reported, older = tuple(filter(is_shown, reported)), tuple(filter(is_shown, older))
+    if form in ("json", "sarif", "github") and any(finding.fix is not None for finding in reported):
         from stepwell.write.edit.fixes import with_edits
 
-        found = with_edits(registry.project, found)
+        reported = with_edits(registry.project, reported)
     report = Report(
-        diagnostics=displayed(found, root, form),
+        diagnostics=displayed(reported, root, form),
         files=summary.files,
         steps=sum(own for _, own in summary.steps.values()) if viewed is None else summary.steps[viewed][0],
         workspaces=len(registry.workspaces) if viewed is None else 1,
@@ -281,23 +283,23 @@ def _check(
         tool_version=__version__,
         limit=limit,
     )
-    if not (common.quiet and form == "text" and not found):
+    if not (common.quiet and form == "text" and not reported):
         sys.stdout.writelines(
             RENDERERS[form](report, color=color_wanted(), rules=_pages() if form == "sarif" else {})
         )
-    fixable = sum(finding.fix is not None and finding.fix.is_safe for finding in found)
+    fixable = sum(finding.fix is not None and finding.fix.is_safe for finding in reported)
     if fixable and form == "text" and sys.stdout.isatty() and not common.quiet:
         sys.stdout.write(f"{counted(fixable, 'finding')} can be fixed with `stepwell check --fix`.\n")
     if older and not common.quiet:
         sys.stdout.flush()  # keep the order of the two streams
         click.echo(_left_out(len(older), title), err=form != "text")
     failing = {"error"} if fail_on == "error" else {"error", "warning"}
-    return int(any(diagnostic.severity.value in failing for diagnostic in found))
+    return int(any(diagnostic.severity.value in failing for diagnostic in reported))
 
 
 def _with_code(
     registry: Registry,
-    found: tuple[Diagnostic, ...],
+    findings: tuple[Diagnostic, ...],
     workspace: str | None,
     common: CommonOptions,
     *,
@@ -310,12 +312,12 @@ def _with_code(
     if references:
         from stepwell.frontends.cli.states import check_sources
 
-        found = in_order((*found, *check_sources(registry, workspace, common)))
+        findings = in_order((*findings, *check_sources(registry, workspace, common)))
     if alignment:
         from stepwell.frontends.cli.align import check_alignment
 
-        found = in_order((*found, *check_alignment(registry, workspace, common)))
-    return found
+        findings = in_order((*findings, *check_alignment(registry, workspace, common)))
+    return findings
 
 
 def _again(once: Callable[[float], int], common: CommonOptions) -> int:
@@ -326,7 +328,7 @@ def _again(once: Callable[[float], int], common: CommonOptions) -> int:
     changes: SimpleQueue[object] = SimpleQueue()
     subscription = registry.subscribe(changes.put)
     try:
-        with registry.watch(tell=lambda note: click.echo(f"note: {note}", err=True)):
+        with registry.watch(notify=lambda note: click.echo(f"note: {note}", err=True)):
             while True:
                 once(time.monotonic())
                 sys.stdout.flush()
@@ -386,7 +388,7 @@ def _pages() -> dict[str, RulePage]:
 
 def _part_by_age(
     registry: Registry,
-    found: tuple[Diagnostic, ...],
+    findings: tuple[Diagnostic, ...],
     workspace: str | None,
     since: str,
     common: CommonOptions,
@@ -416,21 +418,21 @@ def _part_by_age(
     today = date.today()  # noqa: DTZ011 - the user's local date
     before = with_progress(
         common,
-        lambda tell: findings_at(
+        lambda progress: findings_at(
             root,
             revision,
             workspace,
             today,
             references=references,
-            progress=tell,
+            progress=progress,
             plugins=find_plugins,
         ),
     )
     if before is None and common.verbose:
         click.echo(f"{title} has no project, so every finding is new", err=True)
-    paths = {item.span.path for item in found if item.span is not None}
+    paths = {item.span.path for item in findings if item.span is not None}
     gone = gone_from(repository, commit) if before else ()
-    return introduced(before or (), found, renames(gone, revision, registry.project.tree, paths)), title
+    return introduced(before or (), findings, renames(gone, revision, registry.project.tree, paths)), title
 
 
 def _left_out(count: int, title: str) -> str:

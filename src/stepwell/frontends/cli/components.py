@@ -51,20 +51,20 @@ def compat(workspace: str | None, exit_code: bool, form: str, common: CommonOpti
     run. The exit code is 0, or with `--exit-code` 1 if there is a fallback or an incompatible step.
     """
     registry, view = open_view(common, workspace)
-    found = compatibility(registry.project, view)
+    compat = compatibility(registry.project, view)
     if form == "json":
         from stepwell.frontends.render.output.usages import compat_output
 
-        write_json(compat_output(found, view.workspace))
+        write_json(compat_output(compat, view.workspace))
     else:
-        sys.stdout.writelines(f"{line}\n" for line in _compat_lines(found))
-        if found.fallbacks or found.mismatches or not common.quiet:
-            sys.stdout.write(f"{_compat_summary(found)}\n")
-    return int(exit_code and bool(found.fallbacks or found.mismatches))
+        sys.stdout.writelines(f"{line}\n" for line in _compat_lines(compat))
+        if compat.fallbacks or compat.mismatches or not common.quiet:
+            sys.stdout.write(f"{_compat_summary(compat)}\n")
+    return int(exit_code and bool(compat.fallbacks or compat.mismatches))
 
 
-def _compat_lines(found: Compatibility) -> Iterator[str]:
-    for fallback in found.fallbacks:
+def _compat_lines(compat: Compatibility) -> Iterator[str]:
+    for fallback in compat.fallbacks:
         at = visible(f"{fallback.declared_at.path}:{fallback.declared_at.line}")
         if fallback.served_by:
             provider = visible(fallback.served_by)
@@ -76,26 +76,26 @@ def _compat_lines(found: Compatibility) -> Iterator[str]:
             yield f"  to migrate, write {visible(fallback.file)}:"
             yield from (f"    {visible(line)}" for line in fallback.text.splitlines())
         yield ""
-    for mismatch in found.mismatches:
+    for mismatch in compat.mismatches:
         yield f"{visible(mismatch.step)}: {visible(mismatch.reason)}"
         yield f"  --> {visible(mismatch.place)}"
         yield ""
 
 
-def _compat_summary(found: Compatibility) -> str:
-    used, needless = len(found.used), len(found.fallbacks) - len(found.used)
-    told = []
+def _compat_summary(compat: Compatibility) -> str:
+    used, needless = len(compat.used), len(compat.fallbacks) - len(compat.used)
+    parts = []
     if used:
-        told.append(counted(used, "step uses a fallback", "steps use fallbacks"))
+        parts.append(counted(used, "step uses a fallback", "steps use fallbacks"))
     if needless:
-        told.append(counted(needless, "fallback is unnecessary", "fallbacks are unnecessary"))
-    if found.mismatches:
-        count = len(found.mismatches)
+        parts.append(counted(needless, "fallback is unnecessary", "fallbacks are unnecessary"))
+    if compat.mismatches:
+        count = len(compat.mismatches)
         incompatible = counted(count, "step is", "steps are")
-        told.append(f"{incompatible} incompatible with interface {INTERFACE}")
-    if not told:
-        return f"In {found.view}: no fallbacks, and every step is compatible with interface {INTERFACE}."
-    return f"In {found.view}: {'; '.join(told)}."
+        parts.append(f"{incompatible} incompatible with interface {INTERFACE}")
+    if not parts:
+        return f"In {compat.view}: no fallbacks, and every step is compatible with interface {INTERFACE}."
+    return f"In {compat.view}: {'; '.join(parts)}."
 
 
 _EXAMPLE = """\b

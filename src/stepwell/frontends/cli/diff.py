@@ -164,18 +164,18 @@ def command(
     older, newer = here.states(base, head)
     older, newer = with_tables(older, base_tables), with_tables(newer, head_tables)
     old, new = read_both(older, newer, today, common)
-    found = compare(old, new, lambda until: here.is_past(newer, today, until))
+    comparison = compare(old, new, lambda until: here.is_past(newer, today, until))
     if workspace:
-        found = _of_workspace(found, old, new, workspace)
+        comparison = _of_workspace(comparison, old, new, workspace)
     if common.verbose:
         click.echo(f"project: {visible(here.root)}", err=True)
         files = f"{old.loaded.files} and {new.loaded.files}"
         click.echo(f"files read: {files} in {time.monotonic() - began:.2f} s", err=True)
     if form == "text":
-        _print(found, here.root, common)
+        _print(comparison, here.root, common)
     else:
-        sys.stdout.writelines(COMPARISON_RENDERERS[form](found, color=False, verbose=True))
-    return int(exit_code and found.verdict is Level.BREAKING)
+        sys.stdout.writelines(COMPARISON_RENDERERS[form](comparison, color=False, verbose=True))
+    return int(exit_code and comparison.verdict is Level.BREAKING)
 
 
 def _print(comparison: Comparison, root: str, common: CommonOptions) -> None:
@@ -187,14 +187,16 @@ def _print(comparison: Comparison, root: str, common: CommonOptions) -> None:
         sys.stdout.write(piece if shows_unicode() else piece.replace("→", "->").replace("·", "-"))
 
 
-def _of_workspace(found: Comparison, old: RegistryState, new: RegistryState, workspace: str) -> Comparison:
+def _of_workspace(
+    comparison: Comparison, old: RegistryState, new: RegistryState, workspace: str
+) -> Comparison:
     """Return the part of a comparison that concerns the core and one workspace."""
     there = {**old.loaded.snapshot.workspaces, **new.loaded.snapshot.workspaces}
     if workspace not in there:
         hint = suggest(workspace, there) or "it is in neither state"
         raise click.UsageError(f"unknown workspace: {workspace} ({hint})")
     return replace(
-        found,
-        views=tuple(view for view in found.views if view.workspace in (None, workspace)),
-        effects=tuple(effect for effect in found.effects if effect.workspace in (None, workspace)),
+        comparison,
+        views=tuple(view for view in comparison.views if view.workspace in (None, workspace)),
+        effects=tuple(effect for effect in comparison.effects if effect.workspace in (None, workspace)),
     )

@@ -106,28 +106,30 @@ _ALWAYS = ("steps", "hyperparameters")
 _COLORS = {HealthStatus.OK: "1;32", HealthStatus.DEGRADED: "1;33", HealthStatus.BROKEN: "1;31"}
 
 
-def _lines(told: Health) -> list[str]:
-    conflicts = counted(told.conflicts, "conflict") if told.conflicts else "no conflicts"
+def _lines(health: Health) -> list[str]:
+    conflicts = counted(health.conflicts, "conflict") if health.conflicts else "no conflicts"
     whole = [
-        told.status.value,
-        counted(told.errors, "error"),
-        counted(told.warnings, "warning"),
+        health.status.value,
+        counted(health.errors, "error"),
+        counted(health.warnings, "warning"),
         conflicts,
-        counted(told.workspaces, "workspace"),
+        counted(health.workspaces, "workspace"),
     ]
-    kinds = [kind for kind in KINDS if kind in _ALWAYS or any(getattr(layer, kind) for layer in told.layers)]
+    kinds = [
+        kind for kind in KINDS if kind in _ALWAYS or any(getattr(layer, kind) for layer in health.layers)
+    ]
     rows = [("LAYER", *(kind.upper() for kind in kinds), "ERRORS", "WARNINGS")]
-    rows += (_row(layer, kinds) for layer in told.layers)
+    rows += (_row(layer, kinds) for layer in health.layers)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     color = color_wanted()
-    status = painted(whole[0], _COLORS[told.status], color=color)
+    status = painted(whole[0], _COLORS[health.status], color=color)
     lines = []
     for first, *numbers in rows:
         cells = [number.rjust(width) for number, width in zip(numbers, widths[1:], strict=True)]
         lines.append("  ".join([first.ljust(widths[0]), *cells]))
     lines = [f"{status}: {', '.join(whole[1:])}", "", *with_heading(lines, color=color)]
-    if told.recommendations:
-        lines += ["", *(f"- {sentence}" for sentence in told.recommendations)]
+    if health.recommendations:
+        lines += ["", *(f"- {sentence}" for sentence in health.recommendations)]
     return lines
 
 

@@ -16,13 +16,13 @@ from stepwell.frontends.cli.options import (
     color_wanted,
     complete_step,
     displayed_path,
+    finding_lines,
     format_option,
     in_project,
     open_registry,
     project_of,
     project_options,
     step_of,
-    tell,
     view_of,
     workspace_option,
     write_json,
@@ -134,7 +134,7 @@ def finish(
         return int(refused)
     if dry_run:
         sys.stdout.writelines(map(_colored, files.diff()))
-    sys.stdout.writelines(f"{line}\n" for line in tell(planned.diagnostics, registry.project))
+    sys.stdout.writelines(f"{line}\n" for line in finding_lines(planned.diagnostics, registry.project))
     root = registry.project.root
     if refused:
         sys.stdout.write(f"{obstacle}, so nothing was written (--force writes the files)\n")
@@ -150,7 +150,7 @@ def finish(
 
 def save_fixes(
     registry: Registry,
-    found: tuple[Diagnostic, ...],
+    findings: tuple[Diagnostic, ...],
     is_shown: Callable[[Diagnostic], bool],
     is_path: Callable[[str], bool],
     common: CommonOptions,
@@ -170,7 +170,7 @@ def save_fixes(
     from stepwell.write.edit.fixes import correct_schema_comments, fix_all
 
     today = date.today()  # noqa: DTZ011 - the user's local date
-    files, fixed = fix_all(registry.project, found, today, find_plugins, is_shown, unsafe=unsafe)
+    files, fixed = fix_all(registry.project, findings, today, find_plugins, is_shown, unsafe=unsafe)
     comments = correct_schema_comments(files, is_path)
     if not fixed and not comments:
         return False

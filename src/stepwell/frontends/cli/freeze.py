@@ -60,16 +60,16 @@ def valid_texts(registry: Registry, targets: tuple[FreezeTarget, ...]) -> tuple[
         whole = target.workspace == RESERVED_ID
         view = registry.view(None if whole else target.workspace or None)
         broken = _broken_workspaces(registry) if whole else {}
-        found, title = view.diagnostics, view.title
-        if whole and not errors_of(found):
-            found, title = _of_no_workspace(registry), "the registry"
+        findings, title = view.diagnostics, view.title
+        if whole and not errors_of(findings):
+            findings, title = _of_no_workspace(registry), "the registry"
         ending = "/" if target.output.endswith("/") else ".py"
         paths = () if target.output == "-" else (target.output, *target.alias)
         if not all(path.endswith(ending) for path in paths):
-            found = tuple(finding for finding in registry.diagnostics if finding.id == "freeze-target")
+            findings = tuple(finding for finding in registry.diagnostics if finding.id == "freeze-target")
             title = configuration_of(registry.project)
-        if errors_of(found):
-            excluded.setdefault(title, (found, []))[1].append(target.output)
+        if errors_of(findings):
+            excluded.setdefault(title, (findings, []))[1].append(target.output)
             continue
         for workspace, own in broken.items():
             path = f"{target.output}{workspace_file(workspace)}"
@@ -81,8 +81,8 @@ def valid_texts(registry: Registry, targets: tuple[FreezeTarget, ...]) -> tuple[
     if not targets:
         where = configuration_of(registry.project)
         excluded[where] = registry.project.diagnostics, ["-"]
-    told = [_tell(found, title, outputs) for title, (found, outputs) in excluded.items()]
-    return texts, any(told)
+    are_broken = [_print_errors(findings, title, outputs) for title, (findings, outputs) in excluded.items()]
+    return texts, any(are_broken)
 
 
 def _broken_workspaces(registry: Registry) -> dict[str, tuple[Diagnostic, ...]]:
@@ -92,7 +92,7 @@ def _broken_workspaces(registry: Registry) -> dict[str, tuple[Diagnostic, ...]]:
         workspace: tuple(finding for finding in registry.view(workspace).diagnostics if finding not in core)
         for workspace in registry.workspaces
     }
-    return {workspace: found for workspace, found in own.items() if errors_of(found)}
+    return {workspace: findings for workspace, findings in own.items() if errors_of(findings)}
 
 
 def _of_no_workspace(registry: Registry) -> tuple[Diagnostic, ...]:
@@ -105,8 +105,8 @@ def _of_no_workspace(registry: Registry) -> tuple[Diagnostic, ...]:
     )
 
 
-def _tell(found: tuple[Diagnostic, ...], title: str, outputs: list[str]) -> bool:
-    errors = errors_of(found)
+def _print_errors(findings: tuple[Diagnostic, ...], title: str, outputs: list[str]) -> bool:
+    errors = errors_of(findings)
     if not errors:
         return False
     span = errors[0].span
@@ -119,9 +119,9 @@ def _tell(found: tuple[Diagnostic, ...], title: str, outputs: list[str]) -> bool
     return True
 
 
-def errors_of(found: tuple[Diagnostic, ...]) -> list[Diagnostic]:
+def errors_of(findings: tuple[Diagnostic, ...]) -> list[Diagnostic]:
     """Return the findings that are errors."""
-    return [diagnostic for diagnostic in found if diagnostic.severity is Severity.ERROR]
+    return [diagnostic for diagnostic in findings if diagnostic.severity is Severity.ERROR]
 
 
 def texts_of(registry: Registry, target: FreezeTarget, *, without: tuple[str, ...] = ()) -> dict[str, str]:
@@ -210,14 +210,14 @@ def left_behind(project: Project) -> tuple[str, ...]:
     modules += [f"{path}__init__.py" if path.endswith("/") else path for path in aliases]
     written = {os.path.realpath(path) for path in (*modules, *(f"{path}i" for path in modules))}
     packages = tuple(f"{os.path.realpath(path)}{os.sep}" for path in outputs if path.endswith("/"))
-    found: list[str] = []
+    paths: list[str] = []
     for listed in list_sources(project.root, ("",), (".py", ".pyi")):
         path, full = listed.path, os.path.realpath(f"{project.root}/{listed.path}")
         if full in written or full.startswith(packages):
             continue
         if _HEADER.match(_start_of(project, path)):
-            found.append(path)
-    return tuple(sorted(found))
+            paths.append(path)
+    return tuple(sorted(paths))
 
 
 def of_removed_workspaces(registry: Registry, targets: tuple[FreezeTarget, ...]) -> tuple[str, ...]:

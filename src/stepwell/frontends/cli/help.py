@@ -56,9 +56,9 @@ def _find(context: click.Context, names: tuple[str, ...]) -> click.Context:
     for name in names:
         if not isinstance(context.command, click.Group):
             raise click.UsageError(f"`{context.command_path}` has no commands")
-        _, found, _ = context.command.resolve_command(context, [name])
-        if found is not None:
-            context = click.Context(found, context, info_name=name)
+        _, command, _ = context.command.resolve_command(context, [name])
+        if command is not None:
+            context = click.Context(command, context, info_name=name)
     return context
 
 

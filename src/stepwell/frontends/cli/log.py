@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 _BECAUSE: Final = {"alias": "alias", "replaced_by": "its `replaced_by`", "file": "renamed file"}
 
 
-def to_lines(found: Trace, title: str, *, color: bool, verbose: bool) -> Iterator[str]:
+def to_lines(traced: Trace, title: str, *, color: bool, verbose: bool) -> Iterator[str]:
     """Yield each commit with its changes, preceded by a blank line.
 
     Args:
@@ -59,16 +59,16 @@ def to_lines(found: Trace, title: str, *, color: bool, verbose: bool) -> Iterato
     def paint(text: str, code: str) -> str:
         return painted(text, code, color=color)
 
-    yield f"{visible(found.names[0])} in {title}"
-    for entry in found.entries:
+    yield f"{visible(traced.names[0])} in {title}"
+    for entry in traced.entries:
         yield from ("", _head(entry, paint), *_body(entry, paint, verbose=verbose))
-    if not found.entries:
+    if not traced.entries:
         yield from ("", "no commits changed it")
-    if found.has_more:
+    if traced.has_more:
         yield from ("", "older commits may exist: use a larger -n")
-    if found.cut_off:
+    if traced.cut_off:
         yield ""
-        yield f"shallow clone: no history before {found.cut_off[:10]} (run `git fetch --unshallow`)"
+        yield f"shallow clone: no history before {traced.cut_off[:10]} (run `git fetch --unshallow`)"
 
 
 def _head(traced: Traced, paint: Paint) -> str:
@@ -82,7 +82,7 @@ def _head(traced: Traced, paint: Paint) -> str:
 
 def _body(traced: Traced, paint: Paint, *, verbose: bool) -> list[str]:
     state = "in the working tree" if traced.commit is None else f"at {traced.commit.short}"
-    lines = [f"  could not be read {state}: {_unread(found)}" for found in traced.unread]
+    lines = [f"  could not be read {state}: {_unread(finding)}" for finding in traced.unread]
     change = traced.change
     if change is None:
         return lines
@@ -105,9 +105,11 @@ def _of(change: DefinitionChange) -> str:
     return place(span) if span is not None else ""
 
 
-def _unread(found: Diagnostic) -> str:
-    place = f"{visible(found.span.path)}:{found.span.line}:{found.span.column}: " if found.span else ""
-    return f"{place}{visible(found.message)}"
+def _unread(finding: Diagnostic) -> str:
+    place = (
+        f"{visible(finding.span.path)}:{finding.span.line}:{finding.span.column}: " if finding.span else ""
+    )
+    return f"{place}{visible(finding.message)}"
 
 
 _EXAMPLE = """\b
@@ -153,7 +155,7 @@ def command(
     def walk(name: str, stems: tuple[str, ...] = ()) -> Trace:
         return with_progress(
             common,
-            lambda tell: trace(
+            lambda progress: trace(
                 repository,
                 project,
                 name,
@@ -163,27 +165,27 @@ def command(
                 working=project.tree if revision is None else None,
                 stems=stems,
                 limit=limit,
-                progress=tell,
+                progress=progress,
             ),
         )
 
-    found = walk(step)
-    if not found.is_served:
+    traced = walk(step)
+    if not traced.is_served:
         served = _served_today(common, step, workspace)
-        again = walk(*served) if served is not None else found
-        found = again if again.is_known else found
-        if not found.is_known:
-            raise click.UsageError(_unknown(common, step, workspace, revision, found))
+        again = walk(*served) if served is not None else traced
+        traced = again if again.is_known else traced
+        if not traced.is_known:
+            raise click.UsageError(_unknown(common, step, workspace, revision, traced))
     if form == "json":
         from stepwell.frontends.render.output.history import log_output
 
-        write_json(log_output(found, workspace or None))
+        write_json(log_output(traced, workspace or None))
     else:
         title = f"workspace {workspace}" if workspace else "the core"
-        told = to_lines(
-            rebased(found, here.root, os.getcwd()), title, color=color_wanted(), verbose=common.verbose
+        lines = to_lines(
+            rebased(traced, here.root, os.getcwd()), title, color=color_wanted(), verbose=common.verbose
         )
-        sys.stdout.writelines(f"{line}\n" for line in told)
+        sys.stdout.writelines(f"{line}\n" for line in lines)
     return 0
 
 
@@ -236,13 +238,13 @@ def _served_today(
 
 
 def _unknown(
-    common: CommonOptions, name: str, workspace: str | None, revision: str | None, found: Trace
+    common: CommonOptions, name: str, workspace: str | None, revision: str | None, traced: Trace
 ) -> str:
     """Return the message for an unknown step, with suggestions."""
     view = _view_today(common, workspace)
     past = "the history" if revision is None else f"the history up to `{visible(revision)}`"
-    if found.cut_off:
-        past += f" (a shallow clone, cut off at {found.cut_off[:10]}; run `git fetch --unshallow`)"
+    if traced.cut_off:
+        past += f" (a shallow clone, cut off at {traced.cut_off[:10]}; run `git fetch --unshallow`)"
     if view.get(name) is not None:
         return f"{past} has no step `{visible(name)}`: it was added later"
     hint = suggest(name, view, 3) or "run `stepwell list` for a list"

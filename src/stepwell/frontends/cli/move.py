@@ -14,10 +14,10 @@ from stepwell.frontends.cli.options import (
     complete_step,
     complete_workspace,
     displayed_path,
+    finding_lines,
     open_registry,
     project_options,
     step_of,
-    tell,
     view_of,
     workspace_option,
 )
@@ -109,8 +109,8 @@ def _list_users(
     registry: Registry, view: View, step: StepDefinition, deleted: frozenset[str], *, quiet: bool
 ) -> int:
     """Print the places outside deleted files that use a step, and return their number."""
-    found = impact_of(registry.project, registry.snapshot, step, view.workspace)
-    places = [place for place in found.places if place.path not in deleted]
+    impact = impact_of(registry.project, registry.snapshot, step, view.workspace)
+    places = [place for place in impact.places if place.path not in deleted]
     if places and not quiet:
         root = registry.project.root
         sys.stdout.write(f"`{step.name}` is used in {counted(len(places), 'place')}:\n")
@@ -203,7 +203,7 @@ def rebase(
     conflicts = edits.rebase(workspace, "ours" if ours else "theirs" if theirs else "neither")
     code = finish(registry, files, common, dry_run=dry_run, force=force, form=form)
     if conflicts and form == "text":
-        found = (finding for finding in view.diagnostics if finding.id == "outdated-override")
-        sys.stdout.writelines(f"{line}\n" for line in tell(tuple(found), registry.project))
+        findings = (finding for finding in view.diagnostics if finding.id == "outdated-override")
+        sys.stdout.writelines(f"{line}\n" for line in finding_lines(tuple(findings), registry.project))
         sys.stdout.write(f"{counted(conflicts, 'conflict')}: choose --ours or --theirs\n")
     return 1 if conflicts else code

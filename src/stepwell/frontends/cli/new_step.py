@@ -14,10 +14,10 @@ from stepwell.frontends.cli.options import (
     CommonOptions,
     complete_step,
     displayed_path,
+    finding_lines,
     open_registry,
     project_options,
     step_of,
-    tell,
     view_of,
     workspace_option,
 )
@@ -123,7 +123,7 @@ def _write_with_code(
         raise click.UsageError(visible(str(error))) from None
     today = date.today()  # noqa: DTZ011 - the user's local date
     planned = plan(project, registry.diagnostics, files, today, find_plugins, view.workspace)
-    sys.stdout.writelines(f"{line}\n" for line in tell(planned.diagnostics, project))
+    sys.stdout.writelines(f"{line}\n" for line in finding_lines(planned.diagnostics, project))
     if not planned.is_sound:
         sys.stdout.write(f"{visible(step)} was not written\n")
         return 1
@@ -155,7 +155,7 @@ def write_new(registry: Registry, path: str, text: str, later: Collection[str] =
     project = registry.project
     today = date.today()  # noqa: DTZ011 - the user's local date
     planned = plan(project, registry.diagnostics, {path: text.encode()}, today, find_plugins, None)
-    sys.stdout.writelines(f"{line}\n" for line in tell(planned.diagnostics, project))
+    sys.stdout.writelines(f"{line}\n" for line in finding_lines(planned.diagnostics, project))
     if any(finding.severity is Severity.ERROR and finding.id not in later for finding in planned.diagnostics):
         sys.stdout.write(f"{visible(path)} was not written\n")
         return None

@@ -47,6 +47,7 @@ __all__ = [
     "configuration_of",
     "displayed",
     "displayed_path",
+    "finding_lines",
     "format_option",
     "in_project",
     "open_registry",
@@ -58,7 +59,6 @@ __all__ = [
     "repository_of",
     "shows_unicode",
     "step_of",
-    "tell",
     "terminal_columns",
     "view_of",
     "ways_to",
@@ -238,7 +238,7 @@ class Progress:
         if self._bar is not None:
             self._bar.stop()
 
-    def tell(self, done: int, total: int) -> None:
+    def update(self, done: int, total: int) -> None:
         """Update the bar."""
         if self._bar is None:
             if time.monotonic() - self._began < _PATIENCE:
@@ -257,7 +257,7 @@ def with_progress(common: CommonOptions, work: Callable[[Callable[[int, int], No
     if common.quiet or not sys.stderr.isatty():
         return work(None)
     with Progress() as progress:
-        return work(progress.tell)
+        return work(progress.update)
 
 
 def open_view(common: CommonOptions, workspace: str | None) -> tuple[Registry, View]:
@@ -367,13 +367,13 @@ def write_json(record: object, *, ascii_only: bool = True) -> None:
     sys.stdout.write(f"{encode(record, ascii_only=ascii_only)}\n")
 
 
-def displayed(found: Iterable[Diagnostic], root: str, form: str = "text") -> tuple[Diagnostic, ...]:
+def displayed(reported: Iterable[Diagnostic], root: str, form: str = "text") -> tuple[Diagnostic, ...]:
     """Return findings of a project with the paths that an output format prints.
 
     Text shows paths relative to the working directory. Services read ``github``, ``sarif`` and ``junit``
     relative to the top of the git repository. JSON keeps paths relative to the project.
     """
-    findings = tuple(found)
+    findings = tuple(reported)
     if not findings or form not in {"text", "concise", *_OF_THE_REPOSITORY}:
         return findings
     from stepwell.source.diagnostic import rebased
@@ -384,11 +384,11 @@ def displayed(found: Iterable[Diagnostic], root: str, form: str = "text") -> tup
     return rebased(findings, root, os.getcwd())
 
 
-def tell(found: tuple[Diagnostic, ...], project: Project) -> Iterator[str]:
+def finding_lines(findings: tuple[Diagnostic, ...], project: Project) -> Iterator[str]:
     """Return findings as ``check`` prints them."""
     from stepwell.source.excerpt import block
 
-    for item in displayed(found, project.root):
+    for item in displayed(findings, project.root):
         yield block(item, color=color_wanted()).rstrip("\n")
         yield ""
 

@@ -143,28 +143,28 @@ def command(
     their value. Ctrl-C ends --watch with exit code 0.
     """
     registry, view = open_view(common, workspace)
-    told = tuple(view.providers.order) if name is None else (_named(view, name).name,)
+    names = tuple(view.providers.order) if name is None else (_named(view, name).name,)
     if watching:
-        return _Watching(registry, view, told if name is not None else None, form, common).run()
+        return _Watching(registry, view, names if name is not None else None, form, common).run()
     faults: Faults = {}
     figures: Mapping[str, Figures] = {}
     if probing:
-        faults, figures = asyncio.run(_probe(registry, view, told))
+        faults, figures = asyncio.run(_probe(registry, view, names))
     if form == "json":
         from stepwell.frontends.render.output.providers import providers_output
 
-        origins = None if name is None else {item: explained(view, item) for item in told}
-        write_json(providers_output(view, told, faults, figures, explained=origins))
+        origins = None if name is None else {item: explained(view, item) for item in names}
+        write_json(providers_output(view, names, faults, figures, explained=origins))
     else:
         if name is None:
-            sys.stdout.writelines(f"{line}\n" for line in table(view, told))
+            sys.stdout.writelines(f"{line}\n" for line in table(view, names))
         else:
             lines = explained_lines(view, explained(view, name), registry.project.root)
             sys.stdout.writelines(f"{line}\n" for line in lines)
-        if probing and told:
+        if probing and names:
             sys.stdout.write("\n")
-            sys.stdout.writelines(f"{line}\n" for line in health_lines(told, faults, figures))
-        if not told and not common.quiet:
+            sys.stdout.writelines(f"{line}\n" for line in health_lines(names, faults, figures))
+        if not names and not common.quiet:
             sys.stdout.write(f"{view.title} has no providers; define one in a file in `providers/`\n")
     return int(any(faults.values()))
 
@@ -212,7 +212,7 @@ class _Watching:
 
     def run(self) -> int:
         """Print changes until Ctrl-C."""
-        with suppress(KeyboardInterrupt), self._registry.watch(tell=self._note):
+        with suppress(KeyboardInterrupt), self._registry.watch(notify=self._note):
             asyncio.run(self._follow())
         if sys.stdout.isatty():
             click.echo("\r", nl=False)  # over the ^C
@@ -229,7 +229,7 @@ class _Watching:
             probing = asyncio.ensure_future(providers.watch_over(self._workspace))
             try:
                 while not probing.done():
-                    self._tell(providers, faults)
+                    self._print_all(providers, faults)
                     faults = {}
                     await asyncio.sleep(_LOOKS_AGAIN)
                 await probing
@@ -245,7 +245,7 @@ class _Watching:
     def _there(self, view: View) -> tuple[str, ...]:
         return tuple(name for name in view.providers.order if self._names is None or name in self._names)
 
-    def _tell(self, providers: ProviderRegistry, faults: Faults) -> None:
+    def _print_all(self, providers: ProviderRegistry, faults: Faults) -> None:
         view = self._view()
         figures = {name: providers.figures(name, view=view) for name in self._there(view)}
         states = {name: state_of(figure, faults.get(name)) for name, figure in figures.items()}

@@ -55,17 +55,17 @@ def conflicts(exit_code: bool, form: str, common: CommonOptions) -> int:
     ambiguous when no workspace is given.
     """
     registry = open_registry(common)
-    found = registry.conflicts()
+    every_conflict = registry.conflicts()
     if form == "json":
         from stepwell.frontends.render.output.steps import conflicts_output
 
-        write_json(conflicts_output(found))
+        write_json(conflicts_output(every_conflict))
     else:
-        for item in found:
+        for item in every_conflict:
             sys.stdout.writelines(f"{line}\n" for line in _conflict_lines(item, registry.project.root))
-        if found or not common.quiet:
-            sys.stdout.write(f"{_summary(found)}\n")
-    return int(exit_code and any(item.ambiguous for item in found))
+        if every_conflict or not common.quiet:
+            sys.stdout.write(f"{_summary(every_conflict)}\n")
+    return int(exit_code and any(item.ambiguous for item in every_conflict))
 
 
 def _conflict_lines(conflict: Conflict, root: str) -> list[str]:
@@ -88,12 +88,14 @@ def _conflict_lines(conflict: Conflict, root: str) -> list[str]:
     ]
 
 
-def _summary(found: tuple[Conflict, ...]) -> str:
-    if not found:
+def _summary(every_conflict: tuple[Conflict, ...]) -> str:
+    if not every_conflict:
         return "No name has more than one definition."
-    names = counted(len(found), "name has", "names have")
-    counts = [(kind.value, sum(item.agreement is kind for item in found)) for kind in reversed(Agreement)]
-    counts.append(("ambiguous", sum(item.ambiguous for item in found)))
+    names = counted(len(every_conflict), "name has", "names have")
+    counts = [
+        (kind.value, sum(item.agreement is kind for item in every_conflict)) for kind in reversed(Agreement)
+    ]
+    counts.append(("ambiguous", sum(item.ambiguous for item in every_conflict)))
     message = ", ".join(f"{count} {word}" for word, count in counts if count)
     return f"{names} more than one definition: {message}."
 
@@ -148,20 +150,22 @@ def command(
     registry, view = open_view(common, workspace)
     tags = tuple(tag for tag in (part.strip() for part in environment.split(",")) if tag)
     try:
-        found = registry.resolve(step, view.workspace, framework, tags, mode, strategy, _ask, across=across)
+        resolution = registry.resolve(
+            step, view.workspace, framework, tags, mode, strategy, _ask, across=across
+        )
     except UnknownStep:
         raise click.UsageError(_unknown(registry, step)) from None
     except (AmbiguousStep, _NoAnswer):
         tie = registry.resolve(step, view.workspace, framework, tags, "automatic", strategy, across=across)
-        _tell_tie(tie, registry.project.root, Severity.ERROR)
+        _print_tie(tie, registry.project.root, Severity.ERROR)
         return AMBIGUOUS
-    _tell_tie(found, registry.project.root, Severity.WARNING)
+    _print_tie(resolution, registry.project.root, Severity.WARNING)
     if form == "json":
         from stepwell.frontends.render.output.steps import resolve_output
 
-        write_json(resolve_output(found))
+        write_json(resolve_output(resolution))
     else:
-        sys.stdout.writelines(f"{line}\n" for line in _lines(found, registry.project.root))
+        sys.stdout.writelines(f"{line}\n" for line in _lines(resolution, registry.project.root))
     return 0
 
 
@@ -183,8 +187,8 @@ def _ask(tied: tuple[Candidate, ...]) -> Candidate:
     return tied[int(number) - 1]
 
 
-def _tell_tie(found: Resolution, root: str, severity: Severity) -> None:
-    tie = found.diagnostic
+def _print_tie(resolution: Resolution, root: str, severity: Severity) -> None:
+    tie = resolution.diagnostic
     if tie is not None:
         (shown,) = displayed([replace(tie, severity=severity)], root)
         click.echo(f"{block(shown, color=color_wanted())}\n", err=True)
@@ -206,18 +210,22 @@ def _unknown(registry: Registry, step: str) -> str:
 _HEADINGS = ("DEFINED BY", "LAYER", "FRAMEWORK", "ENVIRONMENT", "PRIORITY", "FILE")
 
 
-def _lines(found: Resolution, root: str) -> list[str]:
-    chosen = found.chosen
-    called = f"{found.name}, an alias of {chosen.definition.name}" if _is_alias(found) else found.name
+def _lines(resolution: Resolution, root: str) -> list[str]:
+    chosen = resolution.chosen
+    called = (
+        f"{resolution.name}, an alias of {chosen.definition.name}"
+        if _is_alias(resolution)
+        else resolution.name
+    )
     rows = [
         (" ", *_HEADINGS),
-        *(_row(candidate, root, chosen=candidate is chosen) for candidate in found.candidates),
+        *(_row(candidate, root, chosen=candidate is chosen) for candidate in resolution.candidates),
     ]
-    name_width = max(len(item.strategy) for item in found.tried)
+    name_width = max(len(item.strategy) for item in resolution.tried)
     return [
         f"{visible(called)}: selected the definition of {visible(chosen.owner)}",
         "",
-        *(f"  {item.strategy:<{name_width}}  {visible(item.reason)}" for item in found.tried),
+        *(f"  {item.strategy:<{name_width}}  {visible(item.reason)}" for item in resolution.tried),
         "",
         *aligned(rows),
     ]
@@ -236,5 +244,5 @@ def _row(candidate: Candidate, root: str, *, chosen: bool) -> tuple[str, ...]:
     return ("*" if chosen else " ", *map(visible, cells))
 
 
-def _is_alias(found: Resolution) -> bool:
-    return found.definition.name != found.name
+def _is_alias(resolution: Resolution) -> bool:
+    return resolution.definition.name != resolution.name

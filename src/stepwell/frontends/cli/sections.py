@@ -95,10 +95,10 @@ class _View:
 
         if self._project.settings.references is None:
             return ()
-        found = check_references(
+        findings = check_references(
             self._project, as_written(self._registry), self._index, self._workspace or ""
         )
-        return self._own(found)
+        return self._own(findings)
 
     def _alignment(self) -> Iterable[Diagnostic]:
         return self._own(
@@ -125,7 +125,7 @@ class _View:
         own = (each for each in self._own(self._registry.diagnostics) if each.id in RULES)
         return (
             *own,
-            *(each for found in findings for each in found),
+            *(each for finding in findings for each in finding),
             *(manifest.diagnostics if linked else ()),
         )
 

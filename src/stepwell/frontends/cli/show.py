@@ -79,7 +79,9 @@ def _at(common: CommonOptions, workspace: str | None, revision: str, name: str) 
     here = Here(common)
     tree = open_revision(here.repository, revision)
     today = date.today()  # noqa: DTZ011 - the user's local date
-    state = with_progress(common, lambda tell: read_state(tree.title, here.root, tree, today, progress=tell))
+    state = with_progress(
+        common, lambda progress: read_state(tree.title, here.root, tree, today, progress=progress)
+    )
     snapshot = state.loaded.snapshot
     whose = state.loaded.project.settings.workspace if workspace is None else workspace
     try:
@@ -95,8 +97,8 @@ def _at(common: CommonOptions, workspace: str | None, revision: str, name: str) 
         return view[name]
     except UnknownStep as error:
         hints = [did_you_mean(error.suggestions), _today(common, whose, name)]
-        told = "; ".join(hint for hint in hints if hint) or "run `stepwell log` for the history of a step"
-        raise click.UsageError(f"no step `{name}` in {view.title} at {tree.title} ({told})") from None
+        advice = "; ".join(hint for hint in hints if hint) or "run `stepwell log` for the history of a step"
+        raise click.UsageError(f"no step `{name}` in {view.title} at {tree.title} ({advice})") from None
 
 
 def _today(common: CommonOptions, workspace: str, name: str) -> str:

@@ -134,13 +134,13 @@ class Here:
         """
         if base is None:
             return self._default_base(), self.working_tree()
-        found = None if self._is_path(base) else _RANGE.fullmatch(base)
-        if found is None:
+        match = None if self._is_path(base) else _RANGE.fullmatch(base)
+        if match is None:
             return self.state(base), self.working_tree() if head is None else self.state(head)
         if head is not None:
             raise click.UsageError(f"`{base}` already names both states; remove `{head}`")
-        old, new = found["old"] or "HEAD", found["new"] or "HEAD"
-        if found["dots"] == "...":
+        old, new = match["old"] or "HEAD", match["new"] or "HEAD"
+        if match["dots"] == "...":
             commit = merge_base(self.repository, old, new)
             short = open_revision(self.repository, commit).title
             title = f"the merge base of {old} and {new} ({short})"
@@ -307,23 +307,23 @@ def with_tables(place: StateLocation, paths: tuple[str, ...]) -> StateLocation:
     for path in clean:
         if place.tree.follow(path).kind is None:
             raise click.UsageError(f"{place.title} has no file `{path}` (paths start at the project folder)")
-    found = dict.fromkeys(file for path in clean for file in _tables_at(path, place.tree, path))
-    return replace(place, title=f"{', '.join(clean)} in {place.title}", tables=tuple(found))
+    files = dict.fromkeys(file for path in clean for file in _tables_at(path, place.tree, path))
+    return replace(place, title=f"{', '.join(clean)} in {place.title}", tables=tuple(files))
 
 
 def _tables_at(word: str, tree: Tree, path: str) -> tuple[str, ...]:
     """Return the table at a path, or the interface files in a folder."""
     from stepwell.review.old_tables import LOOKED_FOR, read_table, tables_at  # rarely needed
 
-    found = tables_at(tree, path)
-    if not found and tree.follow(path).kind is EntryKind.FOLDER:
+    tables = tables_at(tree, path)
+    if not tables and tree.follow(path).kind is EntryKind.FOLDER:
         raise click.UsageError(f"{word} has no *.step.yaml files")
-    read = read_table(tree, found[0] if found else path) if len(found) < 2 else None
+    read = read_table(tree, tables[0] if tables else path) if len(tables) < 2 else None
     if isinstance(read, Diagnostic):
         raise click.UsageError(f"{word} cannot be read: {read.message}")
-    if not found:
+    if not tables:
         raise click.UsageError(f"{word} has no table: an old registry has {LOOKED_FOR}")
-    return found
+    return tables
 
 
 def read_one(
@@ -336,14 +336,14 @@ def read_one(
     """
     return with_progress(
         common,
-        lambda tell: read_state(
+        lambda progress: read_state(
             place.title,
             place.root,
             place.tree,
             today,
             like=like,
             tables=place.tables,
-            progress=tell,
+            progress=progress,
             plugins=find_plugins,
         ),
     )

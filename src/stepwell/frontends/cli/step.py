@@ -29,7 +29,7 @@ from stepwell.frontends.cli.pipeline.options import (
     has_errors,
     make_run,
     plan_of,
-    tell_findings,
+    print_findings,
     write_report,
 )
 from stepwell.model.graph import Node, Pipeline
@@ -172,7 +172,7 @@ def _run(
         for finding in findings
     )
     if findings and form == "text" and (has_errors(findings) or not common.quiet):
-        tell_findings(findings, registry)
+        print_findings(findings, registry)
         sys.stdout.flush()
     if has_errors(findings):
         if form == "json":

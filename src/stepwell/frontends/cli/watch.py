@@ -106,11 +106,11 @@ def command(
     news: SimpleQueue[Event | str] = SimpleQueue()
     subscription = registry.subscribe(news.put)
     try:
-        with registry.watch(poll, tell=news.put):
+        with registry.watch(poll, notify=news.put):
             following.start()
             while True:
                 with suppress(Empty):
-                    following.tell(news.get(timeout=1.0))  # Windows does not interrupt a wait without timeout
+                    following.show(news.get(timeout=1.0))  # Windows does not interrupt a wait without timeout
     except KeyboardInterrupt:
         following.end()
     finally:
@@ -144,18 +144,18 @@ class _Following:
 
     def start(self) -> None:
         """Print the initial state and freeze outdated modules."""
-        found = self.latest = self.registry.diagnostics
-        self.known = Counter(finding.identity for finding in found)
+        findings = self.latest = self.registry.diagnostics
+        self.known = Counter(finding.identity for finding in findings)
         count = len(self.registry.view(self.workspace))
         about = f"{counted(count, 'step')}, {counted(len(self.registry.workspaces), 'workspace')}"
         if self.workspace is not None:
             about = f"{counted(count, 'step')} of workspace {self.workspace}"
-        state = f"{counted_findings(found)} (run `stepwell check`)" if found else "no findings"
+        state = f"{counted_findings(findings)} (run `stepwell check`)" if findings else "no findings"
         self._say("start", f"watching {about}: {state}; press Ctrl-C to stop", quiet=self.quiet)
         self._freeze()
         self._draw()
 
-    def tell(self, news: Event | str) -> None:
+    def show(self, news: Event | str) -> None:
         """Print a reload, a rejected change or a note."""
         if isinstance(news, Event):
             self.latest = news.diagnostics
@@ -165,9 +165,9 @@ class _Following:
             else:
                 self._print(f"note: {news}", err=True)
         elif news.accepted:
-            self._tell_accepted(news)
+            self._show_accepted(news)
         else:
-            self._tell_refused(news)
+            self._show_rejected(news)
         self._draw()
 
     def end(self) -> None:
@@ -187,16 +187,16 @@ class _Following:
         """Draw the status line: the last result and when it was read."""
         if not self.steady:
             return
-        found = self.latest
-        color = "31" if self.refused else "33" if found else "32"
+        latest = self.latest
+        color = "31" if self.refused else "33" if latest else "32"
         steps = counted(len(self.registry.view(self.workspace)), "step")
-        state = counted_findings(found) or "no findings"
+        state = counted_findings(latest) or "no findings"
         text = f"{time.strftime('%H:%M:%S')}  {state} · {steps} · Ctrl-C to stop"
         text = text if shows_unicode() else text.replace("·", "-")
         shown = text[: shutil.get_terminal_size().columns - 1]
         click.echo(f"\r\x1b[K\x1b[{color}m{shown}\x1b[0m" if color_wanted() else f"\r\x1b[K{shown}", nl=False)
 
-    def _tell_accepted(self, event: Event) -> None:
+    def _show_accepted(self, event: Event) -> None:
         recovered, self.refused = self.refused and not event.kept, bool(event.kept)
         fresh = [finding for finding in self._fresh(event) if finding.identity not in self.shown]
         self._remember(event)
@@ -221,7 +221,7 @@ class _Following:
         self._show(fresh)
         self._freeze()
 
-    def _tell_refused(self, event: Event) -> None:
+    def _show_rejected(self, event: Event) -> None:
         self.refused = True
         fresh = self._fresh(event)
         self.shown = {finding.identity for finding in event.diagnostics}
@@ -250,8 +250,8 @@ class _Following:
     def _show(self, fresh: Iterable[Diagnostic]) -> None:
         if self.form == "text":
             errors = [finding for finding in fresh if self.refused or finding.severity is Severity.ERROR]
-            for found in displayed(errors, self.registry.project.root):
-                self._print(f"{block(found, color=color_wanted())}\n")
+            for error in displayed(errors, self.registry.project.root):
+                self._print(f"{block(error, color=color_wanted())}\n")
 
     def _say(
         self,

@@ -60,10 +60,10 @@ def _builders() -> dict[str, type]:
 
 
 def _replace_builders(content: dict[str, type]) -> None:
-    found = StepBuilderRegistry.discover_builders()
+    builders = StepBuilderRegistry.discover_builders()
     _CLASS_WIDE.clear()
-    _CLASS_WIDE.update({name: None for name in found if name not in content})
-    _CLASS_WIDE.update({name: each for name, each in content.items() if found.get(name) is not each})
+    _CLASS_WIDE.update({name: None for name in builders if name not in content})
+    _CLASS_WIDE.update({name: each for name, each in content.items() if builders.get(name) is not each})
 
 
 class StepBuilderRegistry:
@@ -195,19 +195,19 @@ class StepBuilderRegistry:
     def validate_registry(self) -> dict[str, list[str]]:
         """Load every builder, and return which steps are valid, invalid (with the reason), and missing."""
         view = _view(None)
-        told: dict[str, list[str]] = {"valid": [], "invalid": [], "missing": []}
+        states: dict[str, list[str]] = {"valid": [], "invalid": [], "missing": []}
         supported = self._names(view)
         for step_type in sorted({*supported, *_steps(view)}):
             if step_type not in supported:
-                told["missing"].append(step_type)
+                states["missing"].append(step_type)
                 continue
             try:
                 self._builder(view, step_type)
             except RegistryError as error:
-                told["invalid"].append(f"{step_type}: {error.args[0]}")
+                states["invalid"].append(f"{step_type}: {error.args[0]}")
             else:
-                told["valid"].append(step_type)
-        return told
+                states["valid"].append(step_type)
+        return states
 
     def get_registry_stats(self) -> dict[str, int]:
         """Return how many builders, aliases and steps there are."""

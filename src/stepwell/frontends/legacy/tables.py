@@ -302,10 +302,10 @@ class Tables:
     @cached_property
     def by_sagemaker_type(self) -> dict[str, list[str]]:
         """Return the steps of each SageMaker step type."""
-        found: dict[str, list[str]] = {}
+        names: dict[str, list[str]] = {}
         for name, row in self.step_names.items():
-            found.setdefault(row["sagemaker_step_type"], []).append(name)
-        return found
+            names.setdefault(row["sagemaker_step_type"], []).append(name)
+        return names
 
     @cached_property
     def hyperparameters(self) -> dict[str, ClassRow]:

@@ -101,11 +101,11 @@ def _below(schema: Mapping[str, Any], step: str | int) -> Mapping[str, Any]:
     for part in (schema, *schema.get("anyOf", ()), *schema.get("oneOf", ())):
         if not isinstance(part, Mapping):
             continue
-        found = part.get("items") if isinstance(step, int) else part.get("properties", {}).get(step)
-        if found is None and not isinstance(step, int):
-            found = part.get("additionalProperties")
-        if isinstance(found, Mapping):
-            return found
+        subschema = part.get("items") if isinstance(step, int) else part.get("properties", {}).get(step)
+        if subschema is None and not isinstance(step, int):
+            subschema = part.get("additionalProperties")
+        if isinstance(subschema, Mapping):
+            return subschema
     return {}
 
 
@@ -150,10 +150,10 @@ def complete(session: OpenProject, path: str, text: str, line: int, column: int)
     if re.search(r"\$\{\w*$", before):
         return tuple(_parameters(session, path))
     if cursor.key is None and not _is_item(cursor, name):
-        found: Iterable[Completion] = _keys(session, path, name, cursor)
+        completions: Iterable[Completion] = _keys(session, path, name, cursor)
     else:
-        found = _proposed_values(session, path, name, cursor)
-    return tuple(dict.fromkeys(found))
+        completions = _proposed_values(session, path, name, cursor)
+    return tuple(dict.fromkeys(completions))
 
 
 def _is_item(cursor: Cursor, name: str) -> bool:
@@ -312,8 +312,8 @@ def _at(
         return None
     lines = _with_ends(document.text)
     offset = sum(map(len, lines[:line])) + column
-    found = pointer_at(document, offset)
-    return None if found is None else (document, *found, offset)
+    pointer = pointer_at(document, offset)
+    return None if pointer is None else (document, *pointer, offset)
 
 
 def _with_ends(text: str) -> list[str]:
@@ -322,10 +322,10 @@ def _with_ends(text: str) -> list[str]:
 
 def step_at(session: OpenProject, path: str, text: str, line: int, column: int) -> tuple[str, Span] | None:
     """Return the step that a position names, with the span of the name."""
-    found = _at(session, path, text, line, column)
-    if found is None or found[2]:
+    target = _at(session, path, text, line, column)
+    if target is None or target[2]:
         return None
-    document, pointer, _, _ = found
+    document, pointer, _, _ = target
     word = _word_at(document, pointer)
     name = session.schema_of(path) or ""
     if word is None or not _names_step(name, pointer):
@@ -358,10 +358,10 @@ def _names_step(schema: str, pointer: Pointer) -> bool:
 
 def hover_at(session: OpenProject, path: str, text: str, line: int, column: int) -> Hover | None:
     """Return what is known about the key or value at a position."""
-    found = _at(session, path, text, line, column)
-    if found is None:
+    target = _at(session, path, text, line, column)
+    if target is None:
         return None
-    document, pointer, is_key, _ = found
+    document, pointer, is_key, _ = target
     name = session.schema_of(path) or ""
     named = step_at(session, path, text, line, column)
     if named is not None:
@@ -469,10 +469,10 @@ def references_at(session: OpenProject, path: str, text: str, line: int, column:
 
 def definition_at(session: OpenProject, path: str, text: str, line: int, column: int) -> tuple[Span, ...]:
     """Return where the name at a position is defined."""
-    found = _at(session, path, text, line, column)
-    if found is None:
+    target = _at(session, path, text, line, column)
+    if target is None:
         return ()
-    document, pointer, _, offset = found
+    document, pointer, _, offset = target
     name = session.schema_of(path) or ""
     view = session.view_of(path)
     word = _word_at(document, pointer)

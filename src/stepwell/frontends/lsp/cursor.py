@@ -64,15 +64,15 @@ def cursor_in(path: str, text: str, line: int, column: int) -> Cursor | None:
 def pointer_at(document: Document, offset: int) -> tuple[Pointer, bool] | None:
     """Return the innermost key or value that contains an offset, and whether it is a key."""
     places = document.locate(document.text)
-    found = [
+    containing = [
         (end - start, pointer, is_key)
         for table, is_key in ((places.keys, True), (places.values, False))
         for pointer, (start, end) in table.items()
         if start <= offset <= end and pointer
     ]
-    if not found:
+    if not containing:
         return None
-    _, pointer, is_key = min(found, key=lambda item: item[0])
+    _, pointer, is_key = min(containing, key=lambda item: item[0])
     return pointer, is_key
 
 

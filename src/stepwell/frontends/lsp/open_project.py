@@ -93,13 +93,13 @@ class OpenProject:
 
     def findings(self) -> Mapping[str, tuple[Diagnostic, ...]]:
         """Return the findings of ``stepwell check`` by path; the configuration has those without a path."""
-        found = self.state.diagnostics
+        findings = self.state.diagnostics
         project = self.state.project
         if project.settings.references is not None:
-            found = in_order((*found, *check_references(project, self.written, self.index)))
+            findings = in_order((*findings, *check_references(project, self.written, self.index)))
         config = project.config.path if project.config is not None else CONFIG_NAMES[0]
         by_path: dict[str, list[Diagnostic]] = {}
-        for finding in found:
+        for finding in findings:
             by_path.setdefault(finding.span.path if finding.span is not None else config, []).append(finding)
         return {path: tuple(items) for path, items in by_path.items()}
 

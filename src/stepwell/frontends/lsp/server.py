@@ -129,25 +129,25 @@ class _Features:
 
     def _changed(self, params: Any) -> None:
         uri = params.text_document.uri
-        found = self._session(uri)
-        if found is not None:
-            session, path = found
+        opened = self._session(uri)
+        if opened is not None:
+            session, path = opened
             session.edit(path, self._text(uri))
             self._publish(session)
 
     def _closed(self, params: types.DidCloseTextDocumentParams) -> None:
-        found = self._session(params.text_document.uri)
-        if found is not None:
-            session, path = found
+        opened = self._session(params.text_document.uri)
+        if opened is not None:
+            session, path = opened
             session.edit(path, None)
             self._publish(session)
 
     def _watched(self, params: types.DidChangeWatchedFilesParams) -> None:
         changed: dict[str, tuple[OpenProject, list[str]]] = {}
         for change in params.changes:
-            found = self._session(change.uri)
-            if found is not None:
-                session, path = found
+            opened = self._session(change.uri)
+            if opened is not None:
+                session, path = opened
                 changed.setdefault(session.root, (session, []))[1].append(path)
         for session, paths in changed.values():
             session.refresh(paths)
@@ -155,10 +155,10 @@ class _Features:
 
     def _publish(self, session: OpenProject) -> None:
         """Send the findings of files whose findings changed."""
-        found = session.findings()
-        for path in {*found, *(path for path in self._paths_of(session) if path not in found)}:
+        findings = session.findings()
+        for path in {*findings, *(path for path in self._paths_of(session) if path not in findings)}:
             uri = _uri_of(session, path)
-            now = found.get(path, ())
+            now = findings.get(path, ())
             if self._published.get(uri, ()) != now:
                 self._published[uri] = now
                 lines = self._lines(session, path)
@@ -169,8 +169,8 @@ class _Features:
         start = _uri_of(session, "")
         return [
             urllib.parse.unquote(uri[len(start) :])
-            for uri, found in self._published.items()
-            if found and uri.startswith(start)
+            for uri, findings in self._published.items()
+            if findings and uri.startswith(start)
         ]
 
     def _diagnostic(self, session: OpenProject, finding: Diagnostic, lines: list[str]) -> types.Diagnostic:
@@ -230,11 +230,11 @@ class _Features:
 
     def _at(self, params: Any) -> tuple[OpenProject, str, str, int, int] | None:
         uri = params.text_document.uri
-        found = self._session(uri)
-        if found is None:
+        opened = self._session(uri)
+        if opened is None:
             return None
         text = self._text(uri)
-        return (*found, text, params.position.line, self._column(text, params.position))
+        return (*opened, text, params.position.line, self._column(text, params.position))
 
     # --- answers
 
@@ -263,11 +263,11 @@ class _Features:
 
     def _hover(self, params: types.HoverParams) -> types.Hover | None:
         at = self._at(params)
-        found = None if at is None else answers.hover_at(*at)
-        if at is None or found is None:
+        hover = None if at is None else answers.hover_at(*at)
+        if at is None or hover is None:
             return None
-        content = types.MarkupContent(types.MarkupKind.Markdown, found.markdown)
-        return types.Hover(content, self._range(found.span, line_texts(at[2])))
+        content = types.MarkupContent(types.MarkupKind.Markdown, hover.markdown)
+        return types.Hover(content, self._range(hover.span, line_texts(at[2])))
 
     def _definition(self, params: types.DefinitionParams) -> list[types.Location]:
         at = self._at(params)
@@ -314,10 +314,10 @@ class _Features:
 
     def _code_actions(self, params: types.CodeActionParams) -> list[types.CodeAction]:
         uri = params.text_document.uri
-        found = self._session(uri)
-        if found is None:
+        opened = self._session(uri)
+        if opened is None:
             return []
-        session, path = found
+        session, path = opened
         lines = line_texts(self._text(uri))
         here = [
             finding
@@ -357,10 +357,10 @@ class _Features:
         return actions
 
     def _code_lens(self, params: types.CodeLensParams) -> list[types.CodeLens]:
-        found = self._session(params.text_document.uri)
-        if found is None:
+        opened = self._session(params.text_document.uri)
+        if opened is None:
             return []
-        session, path = found
+        session, path = opened
         title = answers.lens_of(session, path)
         if title is None:
             return []
@@ -369,10 +369,10 @@ class _Features:
         return [types.CodeLens(place, types.Command(text, ""))]
 
     def _inlay_hints(self, params: types.InlayHintParams) -> list[types.InlayHint]:
-        found = self._session(params.text_document.uri)
-        if found is None:
+        opened = self._session(params.text_document.uri)
+        if opened is None:
             return []
-        session, path = found
+        session, path = opened
         lines = self._lines(session, path)
         return [
             types.InlayHint(
@@ -382,10 +382,10 @@ class _Features:
         ]
 
     def _document_symbols(self, params: types.DocumentSymbolParams) -> list[types.DocumentSymbol]:
-        found = self._session(params.text_document.uri)
-        if found is None:
+        opened = self._session(params.text_document.uri)
+        if opened is None:
             return []
-        session, path = found
+        session, path = opened
         lines = self._lines(session, path)
 
         def shown(symbol: answers.Symbol, kind: types.SymbolKind) -> types.DocumentSymbol:
@@ -410,11 +410,11 @@ class _Features:
         ]
 
     def _format(self, params: types.DocumentFormattingParams) -> list[types.TextEdit]:
-        found = self._session(params.text_document.uri)
-        if found is None:
+        opened = self._session(params.text_document.uri)
+        if opened is None:
             return []
         text = self._text(params.text_document.uri)
-        result = answers.formatted_text(*found, text)
+        result = answers.formatted_text(*opened, text)
         if result is None or result == text:
             return []
         lines = line_texts(text)
@@ -422,13 +422,13 @@ class _Features:
         return [types.TextEdit(types.Range(types.Position(0, 0), end), result)]
 
     def _semantic_tokens(self, params: types.SemanticTokensParams) -> types.SemanticTokens:
-        found = self._session(params.text_document.uri)
-        if found is None:
+        opened = self._session(params.text_document.uri)
+        if opened is None:
             return types.SemanticTokens([])
         text = self._text(params.text_document.uri)
         data: list[int] = []
         last_line = last_start = 0
-        for start, end in answers.parameters_in(*found, text):
+        for start, end in answers.parameters_in(*opened, text):
             before = line_texts(text[:start])
             line, column = len(before) - 1, self._units(before[-1])
             moved = column - (last_start if line == last_line else 0)

@@ -113,7 +113,7 @@ class Subject:
     view: View
     name: str
     step: StepDefinition | None
-    found: tuple[Diagnostic, ...]
+    findings: tuple[Diagnostic, ...]
     referring: Callable[[], _Referring]
 
     @property
@@ -125,7 +125,7 @@ class Subject:
     def place(self) -> tuple[str, int]:
         """The file and line that define it."""
         if self.step is None:
-            span = self.found[0].span
+            span = self.findings[0].span
         else:
             span = self.step.sources[0].document.value_span(("name",)) if self.step.sources else None
         return ("", 1) if span is None else (span.path, span.line)
@@ -139,10 +139,10 @@ def subjects_of(registry: Registry, view: View) -> Iterator[Subject]:
     for name in view:
         step = view.steps[name]
         paths = dict.fromkeys(source.document.path for source in step.sources)
-        found = in_order(item for path in paths for item in by_path.get(path, ()))
-        for item in found:
+        findings = in_order(item for path in paths for item in by_path.get(path, ()))
+        for item in findings:
             left.pop(item, None)
-        yield Subject(registry, view, name, step, found, referring)
+        yield Subject(registry, view, name, step, findings, referring)
     for path in sorted({_path(item) for item in left}):
         mine = in_order(item for item in left if _path(item) == path)
         shown = visible(path or "the project").replace("::", ":")
@@ -151,7 +151,7 @@ def subjects_of(registry: Registry, view: View) -> Iterator[Subject]:
 
 def checks_of(subject: Subject) -> Iterator[Check]:
     """Return the checks of a subject in dependency order."""
-    yield Check("definition", partial(_tell, subject, subject.found))
+    yield Check("definition", partial(_report, subject, subject.findings))
     step = subject.step
     if step is None:
         return
@@ -193,20 +193,20 @@ def _found_in(registry: Registry, view: View) -> Iterable[Diagnostic]:
     return tuple(finding for finding in registry.diagnostics if not _path(finding).startswith(others))
 
 
-def _tell(subject: Subject, found: tuple[Diagnostic, ...]) -> str:
+def _report(subject: Subject, reported: tuple[Diagnostic, ...]) -> str:
     """Raise if a finding is an error, else return the findings."""
-    told = findings(found)
-    for finding in found:
+    text = findings(reported)
+    for finding in reported:
         if finding.severity is Severity.ERROR:
             path, line = (finding.span.path, finding.span.line) if finding.span is not None else subject.place
-            raise CheckFailed(told, path, line)
-    return told
+            raise CheckFailed(text, path, line)
+    return text
 
 
 def _components(subject: Subject, step: StepDefinition) -> str:
-    found = _references(subject, step)
-    told = _tell(subject, found)
-    known = {item.span for item in found}
+    references = _references(subject, step)
+    text = _report(subject, references)
+    known = {item.span for item in references}
     for kind, component in subject.view.components(subject.name).items():
         span = component.declared_at or step.sources[0].document.value_span(("name",))
         unclear = component.state is ComponentState.AMBIGUOUS
@@ -215,7 +215,7 @@ def _components(subject: Subject, step: StepDefinition) -> str:
             what = "is ambiguous" if unclear else "is missing"
             problem = Problem(f"the {kind} of `{step.name}` {what}: {component.fault}", span, component.help)
             raise CheckFailed(str(problem), span.path, span.line)
-    return told
+    return text
 
 
 def _references(subject: Subject, step: StepDefinition) -> tuple[Diagnostic, ...]:
@@ -223,10 +223,10 @@ def _references(subject: Subject, step: StepDefinition) -> tuple[Diagnostic, ...
     core, own = subject.referring()
     tables = (core, own) if subject.view.workspace is None or _is_as_in_core(subject) else (own,)
     paths = dict.fromkeys(source.document.path for source in step.sources)
-    found = in_order(item for table in tables for path in paths for item in table.get(path, ()))
+    findings = in_order(item for table in tables for path in paths for item in table.get(path, ()))
     if subject.registry.project.settings.references is not None:
-        return found
-    return tuple(item for item in found if item.id in _OF_COMPONENTS)
+        return findings
+    return tuple(item for item in findings if item.id in _OF_COMPONENTS)
 
 
 def _referring(registry: Registry, view: View) -> _Referring:
@@ -234,14 +234,14 @@ def _referring(registry: Registry, view: View) -> _Referring:
     core = check_references(project, snapshot, index, "")
     if view.workspace is None:
         return _by_path(core), {}
-    told = frozenset(core)
+    of_core = frozenset(core)
     every = check_references(project, snapshot, index, view.workspace)
-    return _by_path(core), _by_path(item for item in every if item not in told)
+    return _by_path(core), _by_path(item for item in every if item not in of_core)
 
 
-def _by_path(found: Iterable[Diagnostic]) -> dict[str, tuple[Diagnostic, ...]]:
+def _by_path(findings: Iterable[Diagnostic]) -> dict[str, tuple[Diagnostic, ...]]:
     by_path: dict[str, list[Diagnostic]] = {}
-    for item in found:
+    for item in findings:
         by_path.setdefault(_path(item), []).append(item)
     return {path: tuple(held) for path, held in by_path.items()}
 
@@ -300,4 +300,4 @@ def _aligned(subject: Subject, level: int) -> str:
         (subject.name,),
         (level,),
     )
-    return _tell(subject, aligned.diagnostics)
+    return _report(subject, aligned.diagnostics)

@@ -105,15 +105,15 @@ def _of_names(
     has = _names_of(_held(loaded, side.held_as))
     if has is None:
         return
-    said: Mapping[str, Any] = interface.get(side.field) or {}
-    for name in (item for item in said if item not in has):
-        if takes_all or said[name].get("path"):
+    declared: Mapping[str, Any] = interface.get(side.field) or {}
+    for name in (item for item in declared if item not in has):
+        if takes_all or declared[name].get("path"):
             near = closest(name, has)
             hint = did_you_mean(near) or f"add it to the {_word(kind)}"
             message = f"the {_word(kind)} of `{step.name}` has no {side.noun} `{name}`"
             yield Problem(message, _key(step, ("interface", side.field, name)), hint)
-    for name in (item for item in has if item not in said):
-        near = closest(name, said)
+    for name in (item for item in has if item not in declared):
+        near = closest(name, declared)
         hint = did_you_mean(near) or "declare it in the interface"
         message = (
             f"the {_word(kind)} of `{step.name}` has the {side.noun} `{name}`, but the interface does not"
@@ -122,9 +122,13 @@ def _of_names(
 
 
 def _of_entry_point(contract: Any, step: StepDefinition, interface: Mapping[str, Any]) -> Iterator[Problem]:
-    has, said = _held(contract, ("entry_point",)), interface.get("entry_point")
-    if isinstance(has, str) and said is not None and has.rpartition("/")[2] != said.rpartition("/")[2]:
-        message = f"the contract of `{step.name}` starts `{has}`, but the interface `{said}`"
+    has, declared = _held(contract, ("entry_point",)), interface.get("entry_point")
+    if (
+        isinstance(has, str)
+        and declared is not None
+        and has.rpartition("/")[2] != declared.rpartition("/")[2]
+    ):
+        message = f"the contract of `{step.name}` starts `{has}`, but the interface `{declared}`"
         yield Problem(message, _span(step, ("interface", "entry_point")))
 
 

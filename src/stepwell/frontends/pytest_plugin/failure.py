@@ -48,13 +48,16 @@ class Problem:
         self.help = help
 
     def __str__(self) -> str:
-        said = [visible(self.message), f"  --> {visible(self.span.path)}:{self.span.line}:{self.span.column}"]
-        return "\n".join((*said, *((f"  = help: {visible(self.help)}",) if self.help else ())))
+        lines = [
+            visible(self.message),
+            f"  --> {visible(self.span.path)}:{self.span.line}:{self.span.column}",
+        ]
+        return "\n".join((*lines, *((f"  = help: {visible(self.help)}",) if self.help else ())))
 
 
-def findings(found: Iterable[Diagnostic]) -> str:
+def findings(findings: Iterable[Diagnostic]) -> str:
     """Return findings as ``stepwell check`` prints them."""
-    return "\n\n".join(block(item, color=False) for item in found)
+    return "\n\n".join(block(item, color=False) for item in findings)
 
 
 def cannot_load(error: ComponentError) -> CheckFailed:

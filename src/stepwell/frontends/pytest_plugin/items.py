@@ -239,9 +239,9 @@ class CheckItem(pytest.Item):
 
     def runtest(self) -> None:
         """Run the check and keep its notes."""
-        told = self.check.run()
-        if told:
-            self.add_report_section("call", "stepwell", told)
+        notes = self.check.run()
+        if notes:
+            self.add_report_section("call", "stepwell", notes)
 
     def reportinfo(self) -> tuple[os.PathLike[str] | str, int | None, str]:
         """Return the location of the step and the headline of the check."""

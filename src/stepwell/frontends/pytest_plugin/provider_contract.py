@@ -177,11 +177,11 @@ async def _error(asked: Awaitable[Response]) -> ProviderError | None:
     try:
         await asked
     except ProviderError as error:
-        told = error
+        raised = error
     else:
         return None
-    _hold(bool(told.message), "an error must have a message")
-    return told
+    _hold(bool(raised.message), "an error must have a message")
+    return raised
 
 
 def _whole_of(chunk: Chunk) -> Response:

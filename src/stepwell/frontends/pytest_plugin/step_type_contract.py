@@ -60,11 +60,11 @@ def check_step_type(
 
 def _faults(implementation: Any, parameters: dict[str, Any], context: RunContext) -> Iterator[str]:
     with Contained(SystemExit) as outcome:
-        one, call = runner_of(implementation)
+        runner, call = runner_of(implementation)
     if outcome.error is not None:
-        yield f"it cannot be created: {_told(outcome.error)}"
+        yield f"it cannot be created: {_worded(outcome.error)}"
         return
-    yield from _faults_of_answers(one, parameters)
+    yield from _faults_of_answers(runner, parameters)
     before = copy.deepcopy(parameters)
     try:
         _once(call, parameters, context)
@@ -77,29 +77,29 @@ def _faults(implementation: Any, parameters: dict[str, Any], context: RunContext
     except _DoesNotEnd:
         yield "it ignores cancellation: do not catch `asyncio.CancelledError`"
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the step may raise anything
-        yield f"it fails with valid parameters: {_told(error)}"
+        yield f"it fails with valid parameters: {_worded(error)}"
     if parameters != before:
         yield "it modifies its parameters"
 
 
-def _faults_of_answers(one: Any, parameters: dict[str, Any]) -> Iterator[str]:
-    validate, describe = getattr(one, "validate", None), getattr(one, "describe", None)
+def _faults_of_answers(runner: Any, parameters: dict[str, Any]) -> Iterator[str]:
+    validate, describe = getattr(runner, "validate", None), getattr(runner, "describe", None)
     if callable(validate):
         with Contained(SystemExit) as outcome:
-            said = validate(parameters)
+            faults = validate(parameters)
         if outcome.error is not None:
-            yield f"`validate` fails: {_told(outcome.error)}"
-        elif not isinstance(said, (list, tuple)) or not all(isinstance(item, str) for item in said):
-            yield f"`validate` must return a list of texts, got {said!r}"
-        elif said:
-            yield f"`validate` rejects the parameters: {'; '.join(said)}"
+            yield f"`validate` fails: {_worded(outcome.error)}"
+        elif not isinstance(faults, (list, tuple)) or not all(isinstance(item, str) for item in faults):
+            yield f"`validate` must return a list of texts, got {faults!r}"
+        elif faults:
+            yield f"`validate` rejects the parameters: {'; '.join(faults)}"
     if callable(describe):
         with Contained(SystemExit) as outcome:
-            told = describe()
+            description = describe()
         if outcome.error is not None:
-            yield f"`describe` fails: {_told(outcome.error)}"
-        elif not isinstance(told, str) or not told.strip() or "\n" in told:
-            yield f"`describe` must return one line of text, got {told!r}"
+            yield f"`describe` fails: {_worded(outcome.error)}"
+        elif not isinstance(description, str) or not description.strip() or "\n" in description:
+            yield f"`describe` must return one line of text, got {description!r}"
 
 
 def _once(call: Any, parameters: Mapping[str, Any], context: RunContext) -> Any:
@@ -130,5 +130,5 @@ class _DoesNotEnd(Exception):
     """A step ignored its cancellation."""
 
 
-def _told(error: BaseException) -> str:
+def _worded(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}".removesuffix(": ")

@@ -30,9 +30,9 @@ def render(report: Report, **_unused: object) -> Iterator[str]:
         yield f"::{_COMMANDS[finding.severity]} {properties}::{_text(finding).translate(_DATA)}\n"
 
 
-def _properties(found: Diagnostic) -> dict[str, str]:
-    place = {} if found.span is None else _place(found.span)
-    return {**place, "title": visible(found.id)}
+def _properties(finding: Diagnostic) -> dict[str, str]:
+    place = {} if finding.span is None else _place(finding.span)
+    return {**place, "title": visible(finding.id)}
 
 
 def _place(span: Span) -> dict[str, str]:
@@ -42,14 +42,14 @@ def _place(span: Span) -> dict[str, str]:
     return place
 
 
-def _text(found: Diagnostic) -> str:
-    lines = [visible(found.message)]
-    if found.help:
-        lines.append(f"help: {visible(found.help)}")
+def _text(finding: Diagnostic) -> str:
+    lines = [visible(finding.message)]
+    if finding.help:
+        lines.append(f"help: {visible(finding.help)}")
     lines.extend(
         f"{visible(other.message)} {visible(other.span.path)}:{other.span.line}:{other.span.column}"
-        for other in found.related
+        for other in finding.related
     )
-    if found.fix is not None:
-        lines.append(f"fix: {visible(found.fix.message)}")
+    if finding.fix is not None:
+        lines.append(f"fix: {visible(finding.fix.message)}")
     return "\n".join(lines)

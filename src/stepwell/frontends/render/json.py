@@ -22,8 +22,8 @@ def render(report: Report, **_unused: object) -> Iterator[str]:
     yield f'{{"version": {output.version},\n"tool": {encode(output.tool, indent=None)},\n'
     yield f'"summary": {encode(output.summary, indent=None)},\n"diagnostics": ['
     separator = "\n"
-    for found in report.diagnostics:
-        yield separator + encode(finding(found), indent=None)
+    for item in report.diagnostics:
+        yield separator + encode(finding(item), indent=None)
         separator = ",\n"
     yield "\n]}\n" if report.diagnostics else "]}\n"
 

@@ -39,19 +39,19 @@ def render(report: Report, **_unused: object) -> Iterator[str]:
     yield "</testsuite>\n</testsuites>\n"
 
 
-def _case(found: Diagnostic, names: dict[tuple[str, str], int]) -> str:
-    name, group, place = found.id, "stepwell", ""
-    if found.span is not None:
-        name += f" at {found.span.line}:{found.span.column}"
-        group = _xml(found.span.path)
-        place = f' file="{group}" line="{found.span.line}"'
+def _case(finding: Diagnostic, names: dict[tuple[str, str], int]) -> str:
+    name, group, place = finding.id, "stepwell", ""
+    if finding.span is not None:
+        name += f" at {finding.span.line}:{finding.span.column}"
+        group = _xml(finding.span.path)
+        place = f' file="{group}" line="{finding.span.line}"'
     number = names[group, name] = names.get((group, name), 0) + 1
     if number > 1:
         name += f" ({number})"
     opening = f'<testcase classname="{group}" name="{_xml(name)}"{place} time="0">'
-    result = "skipped" if found.severity is Severity.INFO else "failure"
-    outcome = f'{result} type="{found.severity.value}" message="{_xml(visible(found.message))}"'
-    body = "\n".join(_xml(line) for line in block(found, color=False).split("\n"))
+    result = "skipped" if finding.severity is Severity.INFO else "failure"
+    outcome = f'{result} type="{finding.severity.value}" message="{_xml(visible(finding.message))}"'
+    body = "\n".join(_xml(line) for line in block(finding, color=False).split("\n"))
     return f"{opening}<{outcome}>{body}</{result}></testcase>\n"
 
 

@@ -70,8 +70,8 @@ def bundle(value: object) -> dict[str, Any]:
 def _registry(registry: Registry) -> str:
     views = [registry.view(workspace) for workspace in (None, *registry.workspaces)]
     rows = [(view.title, str(len(view)), str(len(view.pipelines))) for view in views]
-    found = counted_findings(registry.diagnostics) or "no findings"
-    return _titled(registry.project.root, found, _table(("View", "Steps", "Pipelines"), rows))
+    findings = counted_findings(registry.diagnostics) or "no findings"
+    return _titled(registry.project.root, findings, _table(("View", "Steps", "Pipelines"), rows))
 
 
 def _explanation(explained: Explanation) -> str:
@@ -119,9 +119,9 @@ def _health(health: Health) -> str:
 
 
 def _event(event: Event) -> str:
-    found = counted_findings(event.diagnostics) or "no findings"
+    findings = counted_findings(event.diagnostics) or "no findings"
     state = "accepted" if event.accepted else "rejected"
-    return _titled(state, f"{event.cause}, {found}", "".join(map(_diagnostic, event.diagnostics)))
+    return _titled(state, f"{event.cause}, {findings}", "".join(map(_diagnostic, event.diagnostics)))
 
 
 def _titled(title: str, text: str, html: str) -> str:
@@ -187,15 +187,15 @@ def _run(run: RunRecord) -> str:
     return f"<div>{head}{_table(('Id', 'Step', 'State', 'Time', 'Fault'), rows)}</div>"
 
 
-def _diagnostic(found: Diagnostic) -> str:
-    colour = _COLOURS[found.severity.value]
-    head = f'<b style="color:{colour}">{found.severity.value}[{_text(found.id)}]</b>: {_text(found.message)}'
-    span = found.span
+def _diagnostic(item: Diagnostic) -> str:
+    colour = _COLOURS[item.severity.value]
+    head = f'<b style="color:{colour}">{item.severity.value}[{_text(item.id)}]</b>: {_text(item.message)}'
+    span = item.span
     where = "" if span is None else f"<br><code>{_text(f'{span.path}:{span.line}:{span.column}')}</code>"
-    help_text = "" if found.help is None else f"<br>{_text(found.help)}"
+    help_text = "" if item.help is None else f"<br>{_text(item.help)}"
     related = "".join(
         f"<li>{_text(finding.message)} <code>{_text(f'{finding.span.path}:{finding.span.line}')}</code></li>"
-        for finding in found.related
+        for finding in item.related
     )
     return f"<div>{head}{where}{help_text}{f'<ul>{related}</ul>' if related else ''}</div>"
 

@@ -61,24 +61,24 @@ def _rule(rule_id: str, page: RulePage | None) -> dict[str, Any]:
     }
 
 
-def _result(found: Diagnostic, rule_index: int, seen: Counter[str]) -> dict[str, Any]:
-    text = found.message if not found.help else f"{found.message}\nhelp: {found.help}"
+def _result(finding: Diagnostic, rule_index: int, seen: Counter[str]) -> dict[str, Any]:
+    text = finding.message if not finding.help else f"{finding.message}\nhelp: {finding.help}"
     result: dict[str, Any] = {
-        "ruleId": found.id,
+        "ruleId": finding.id,
         "ruleIndex": rule_index,
-        "level": _LEVELS[found.severity],
+        "level": _LEVELS[finding.severity],
         "message": _message(text),
     }
-    if found.span is not None:
-        result["locations"] = [_location(found.span)]
-    if found.related:
+    if finding.span is not None:
+        result["locations"] = [_location(finding.span)]
+    if finding.related:
         result["relatedLocations"] = [
             {"id": number, **_location(other.span), "message": _message(other.message)}
-            for number, other in enumerate(found.related, start=1)
+            for number, other in enumerate(finding.related, start=1)
         ]
-    if found.fix is not None and found.fix.edits:
-        result["fixes"] = [_fix(found.fix)]
-    content = _content(found)
+    if finding.fix is not None and finding.fix.edits:
+        result["fixes"] = [_fix(finding.fix)]
+    content = _content(finding)
     result["partialFingerprints"] = {
         "stepwell/v1": sha256(f"{content}\0{seen[content]}".encode()).hexdigest(),
     }
@@ -102,13 +102,13 @@ def _fix(fix: Fix) -> dict[str, Any]:
     }
 
 
-def _content(found: Diagnostic) -> str:
+def _content(finding: Diagnostic) -> str:
     """Return the identity of a finding, independent of lines above it (section 3.27.17).
 
     Numbers in the message are ignored because they may be line numbers; identical findings are numbered.
     """
-    path, text = ("", "") if found.span is None else (found.span.path, found.span.text.strip())
-    return well_formed("\0".join((found.id, path, text, re.sub(r"\d+", "0", found.message))))
+    path, text = ("", "") if finding.span is None else (finding.span.path, finding.span.text.strip())
+    return well_formed("\0".join((finding.id, path, text, re.sub(r"\d+", "0", finding.message))))
 
 
 def _location(span: Span) -> dict[str, Any]:

@@ -168,7 +168,7 @@ class EventWatcher:
         self._observer.unschedule(watch)
 
     def _below(self, event: events.FileSystemEvent) -> None:
-        paths = [path for full in _paths(event) for path in self._ways(full) if self._tells(path, event)]
+        paths = [path for full in _paths(event) for path in self._ways(full) if self._concerns(path, event)]
         if paths:
             self._debounce.hint(paths, unfinished=_SAYS_CLOSED and _is_being_written(event))
         elif any(os.path.islink(full) for full in _paths(event)):  # perhaps in a chain of links
@@ -176,7 +176,7 @@ class EventWatcher:
             if moved:
                 self._debounce.hint(moved)
 
-    def _tells(self, path: str, event: events.FileSystemEvent) -> bool:
+    def _concerns(self, path: str, event: events.FileSystemEvent) -> bool:
         if path in CONFIG_NAMES:  # the target of a link
             return True
         if not self._watched.matters(path):
@@ -226,9 +226,9 @@ class _Handler(events.FileSystemEventHandler):
 class _LostEvents(logging.Handler):
     """Log handler that detects lost events, which watchdog only logs."""
 
-    def __init__(self, tell: Callable[[], None]) -> None:
+    def __init__(self, notify: Callable[[], None]) -> None:
         super().__init__(logging.WARNING)
-        self._tell = tell
+        self._notify = notify
         self.ignore = False
         logging.getLogger("watchdog").addHandler(self)
 
@@ -236,7 +236,7 @@ class _LostEvents(logging.Handler):
         if self.ignore:
             return
         logging.getLogger(__name__).warning("watchdog: %s; reading all files again", record.getMessage())
-        self._tell()
+        self._notify()
 
     def end(self) -> None:
         logging.getLogger("watchdog").removeHandler(self)

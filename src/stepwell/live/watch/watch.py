@@ -188,11 +188,11 @@ class Watch:
     """
 
     def __init__(
-        self, store: Store, poll: float | None = None, tell: Callable[[str], object] | None = None
+        self, store: Store, poll: float | None = None, notify: Callable[[str], object] | None = None
     ) -> None:
         self._store = store
         self._wanted = poll
-        self._tell = tell
+        self._notify = notify
         self._warned: set[str] = set()
         self._changing = threading.Lock()
         self._debounce = Debounce(self._is_changing)
@@ -312,8 +312,8 @@ class Watch:
             return
         self._warned.add(message)
         _log.warning("%s", message)
-        if self._tell is not None:
-            self._tell(message)
+        if self._notify is not None:
+            self._notify(message)
 
     def _is_changing(self, paths: frozenset[str] = frozenset()) -> bool:
         """Return whether a git checkout is in progress in the project's repository or one below it."""

@@ -192,18 +192,18 @@ def _lay(part: _Part, entries: dict[str, FlatStep], repeated: list[Repeated]) ->
     document = part.document("steps")
     own: dict[str, tuple[Stated, ...]] = {}
     for at, step in enumerate(part.data.get("steps") or ()):
-        one = step["id"]
+        step_id = step["id"]
         stated = () if document is None else (Stated(document, ("steps", at)),)
-        if one in own:
+        if step_id in own:
             if stated:
-                repeated.append(Repeated(one, own[one][0], stated[0]))
+                repeated.append(Repeated(step_id, own[step_id][0], stated[0]))
             continue
-        own[one] = stated
-        below = entries.get(one)
+        own[step_id] = stated
+        below = entries.get(step_id)
         if below is None:
-            entries[one] = FlatStep(step, stated)
+            entries[step_id] = FlatStep(step, stated)
         else:
-            entries[one] = FlatStep(merge_patch(below.data, step), (*stated, *below.stated))
+            entries[step_id] = FlatStep(merge_patch(below.data, step), (*stated, *below.stated))
 
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
@@ -262,10 +262,10 @@ def definition_of(view: Sees, name: str) -> PipelineDefinition:
     Raises:
         UnknownPipeline: with suggestions.
     """
-    found = view.pipelines.get(name)
-    if found is None:
+    pipeline = view.pipelines.get(name)
+    if pipeline is None:
         raise UnknownPipeline(name, closest(name, view.pipelines, 3), view.title)
-    return found
+    return pipeline
 
 
 def link(view: Sees, definition: PipelineDefinition, among: Among) -> Linked:
@@ -292,7 +292,7 @@ def link(view: Sees, definition: PipelineDefinition, among: Among) -> Linked:
 
 
 def _node(
-    one: str,
+    step_id: str,
     data: Mapping[str, Any],
     reading: StepReference,
     step: StepDefinition | None,
@@ -307,7 +307,7 @@ def _node(
         else:
             given[name] = fed
     return Node(
-        one,
+        step_id,
         reading.name,
         reading.workspace,
         reading.job_type,
@@ -340,4 +340,4 @@ def _output_named(node: Node | None, word: str) -> str:
     outputs: Mapping[str, Any] = (interface or _NOTHING).get("outputs") or _NOTHING
     if word in outputs:
         return word
-    return next((name for name, said in outputs.items() if word in said.get("aliases", ())), word)
+    return next((name for name, output in outputs.items() if word in output.get("aliases", ())), word)

@@ -92,21 +92,21 @@ def cycles_in(pipeline: Graph) -> tuple[tuple[str, ...], ...]:
         return ()
     needed = _needed(pipeline)
     rank = {node: place for place, node in enumerate(pipeline.nodes)}
-    found: list[tuple[str, ...]] = []
-    while len(found) < _MOST:
+    cycles: list[tuple[str, ...]] = []
+    while len(cycles) < _MOST:
         sorter = TopologicalSorter(needed)
         try:
             sorter.prepare()
         except CycleError as error:
             cycle = list(error.args[1][:-1])
             start = cycle.index(min(cycle, key=rank.__getitem__))
-            found.append((*cycle[start:], *cycle[:start]))
+            cycles.append((*cycle[start:], *cycle[:start]))
             for item in cycle:
                 del needed[item]
             needed = {key: [each for each in wanted if each in needed] for key, wanted in needed.items()}
         else:
             break
-    return tuple(found)
+    return tuple(cycles)
 
 
 def _needed(pipeline: Graph) -> dict[str, list[str]]:
@@ -130,8 +130,8 @@ def parameter_named(value: Any) -> str | None:
     """Return the parameter that a value refers to, if any."""
     if not isinstance(value, str):
         return None
-    found = _WHOLE.fullmatch(value)
-    return None if found is None else found[1]
+    match = _WHOLE.fullmatch(value)
+    return None if match is None else match[1]
 
 
 _PART: Final = re.compile(r"\$\{[ \t]*([A-Za-z_][A-Za-z0-9_]*)[ \t]*\}")

@@ -233,9 +233,9 @@ class Pipeline(InNotebook):
         """
         if self.workspace != other.workspace:
             raise PipelineError(f"`{self.name}` and `{other.name}` belong to different views")
-        found = sorted(str(clash) for clash in clashes(self, other))
-        if found:
-            raise PipelineError(f"cannot merge `{self.name}` and `{other.name}`: {'; '.join(found)}")
+        messages = sorted(str(clash) for clash in clashes(self, other))
+        if messages:
+            raise PipelineError(f"cannot merge `{self.name}` and `{other.name}`: {'; '.join(messages)}")
         return Pipeline(
             name,
             description or f"{self.name} and {other.name}.",
@@ -257,9 +257,9 @@ class Pipeline(InNotebook):
         everywhere = {item for ids in parts.values() for item in ids}
         for item in everywhere - self.nodes.keys():
             raise PipelineError(f"`{self.name}` has no step `{item}`")
-        for one in self.nodes:
-            if one not in everywhere:
-                raise PipelineError(f"step `{one}` is in none of the parts")
+        for node_id in self.nodes:
+            if node_id not in everywhere:
+                raise PipelineError(f"step `{node_id}` is in none of the parts")
         made: list[Pipeline] = []
         for name, ids in parts.items():
             nodes = {key: node for key, node in self.nodes.items() if key in ids}
@@ -386,6 +386,6 @@ def _parameters(node: Node) -> Iterator[str]:
         yield name
 
 
-def _same(one: object, other: object) -> bool:
+def _same(left: object, right: object) -> bool:
     """Compare defaults by type and value: 1, 1.0 and true differ."""
-    return type(one) is type(other) and one == other
+    return type(left) is type(right) and left == right

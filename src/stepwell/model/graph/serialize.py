@@ -22,28 +22,28 @@ _ANYWHERE: Final = Among()
 
 def plain_of(pipeline: Graph, among: Among = _ANYWHERE) -> dict[str, Any]:
     """Return a pipeline as file data, with extended pipelines merged."""
-    said: dict[str, Any] = {"name": pipeline.name}
+    data: dict[str, Any] = {"name": pipeline.name}
     if pipeline.description:
-        said["description"] = pipeline.description
+        data["description"] = pipeline.description
     if pipeline.parameters:
-        said["parameters"] = thaw(pipeline.parameters)
-    said["steps"] = [_step(node, among) for node in pipeline.nodes.values()]
-    said.update(thaw(pipeline.extensions))
-    return said
+        data["parameters"] = thaw(pipeline.parameters)
+    data["steps"] = [_step(node, among) for node in pipeline.nodes.values()]
+    data.update(thaw(pipeline.extensions))
+    return data
 
 
 def _step(node: Node, among: Among) -> dict[str, Any]:
-    said: dict[str, Any] = {"id": node.id, "step": _word(node, among)}
+    data: dict[str, Any] = {"id": node.id, "step": _word(node, among)}
     if node.config:
-        said["config"] = thaw(node.config)
+        data["config"] = thaw(node.config)
     inputs = {name: str(fed) for name, fed in node.inputs.items()}
     inputs.update((name, "${" + parameter + "}") for name, parameter in node.given.items())
     if inputs:
-        said["inputs"] = inputs
+        data["inputs"] = inputs
     if node.depends_on:
-        said["depends_on"] = list(node.depends_on)
-    said.update(thaw(node.extensions))
-    return said
+        data["depends_on"] = list(node.depends_on)
+    data.update(thaw(node.extensions))
+    return data
 
 
 def _word(node: Node, among: Among) -> str:
@@ -115,10 +115,10 @@ def _made(document: Document, sources: tuple[Source, ...], view: Sees | None, am
     return linked
 
 
-def _refuse(found: list[Diagnostic]) -> NoReturn:
+def _refuse(findings: list[Diagnostic]) -> NoReturn:
     messages = [
         finding.message if finding.span is None else f"line {finding.span.line}: {finding.message}"
-        for finding in found
+        for finding in findings
     ]
     raise PipelineError("invalid pipeline: " + "; ".join(messages))
 

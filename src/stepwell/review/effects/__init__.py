@@ -29,11 +29,11 @@ def effects_of(
 
     Effects that workspaces inherit from the core are reported once, with the core.
     """
-    found = [*_without_inherited(_on_views(old, new, views))]
-    found += effects_on_modules(old, new)
-    found += effects_on_workspaces(old, views)
-    found += effects_on_editors(old, new)
-    return tuple(sorted(found, key=lambda effect: effect.sort_key))
+    effects = [*_without_inherited(_on_views(old, new, views))]
+    effects += effects_on_modules(old, new)
+    effects += effects_on_workspaces(old, views)
+    effects += effects_on_editors(old, new)
+    return tuple(sorted(effects, key=lambda effect: effect.sort_key))
 
 
 def _on_views(old: RegistryState, new: RegistryState, views: tuple[ViewComparison, ...]) -> Iterator[Effect]:
@@ -56,9 +56,9 @@ def _without_inherited(effects: Iterable[Effect]) -> Iterator[Effect]:
     """Remove effects of workspaces that equal the core's; the core's come first."""
     of_core: set[tuple[object, ...]] = set()
     for effect in effects:
-        told = (effect.consumer, effect.level, effect.id, effect.subject, effect.reason)
+        identity = (effect.consumer, effect.level, effect.id, effect.subject, effect.reason)
         if effect.workspace is None:
-            of_core.add(told)
-        elif told in of_core:
+            of_core.add(identity)
+        elif identity in of_core:
             continue
         yield effect

@@ -50,14 +50,14 @@ def touched_views(
     before, after = old.loaded.snapshot, new.loaded.snapshot
     compared = {view.workspace: view for view in views}
     core = compared[None]
-    found: dict[str | None, Touched] = {}
+    touched: dict[str | None, Touched] = {}
     for item in (None, *(workspace for workspace in after.workspaces if workspace in before.workspaces)):
         own = compared.get(item, core)
         changes = core.changes if own is core else (*core.changes, *own.changes)
         reordering = own.reordering or core.reordering
         old_view, new_view = before.view(item), after.view(item)
         moved = reordering is not None and old_view.steps.first != new_view.steps.first
-        found[item] = Touched(
+        touched[item] = Touched(
             item,
             old_view,
             new_view,
@@ -66,7 +66,7 @@ def touched_views(
             reordering.moved if moved and reordering is not None else (),
             _skipped_names(new, item),
         )
-    return MappingProxyType(found)
+    return MappingProxyType(touched)
 
 
 def _skipped_names(state: RegistryState, workspace: str | None) -> Mapping[str, Span]:

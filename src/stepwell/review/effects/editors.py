@@ -88,13 +88,13 @@ def _severities(old: RegistryState, new: RegistryState) -> Iterator[Effect]:
         was, now = _severity(old, rule), _severity(new, rule)
         places = _said(old, "rules", rule), _said(new, "rules", rule)
         if now == "error" and was != "error":
-            found = _found(old, new, rule)
+            finding = _found(old, new, rule)
             reason = (
                 f"`{rule}` is now an error instead of {_called(was)}, so its findings exclude definitions"
             )
-            if found is not None and found.span is not None:
-                reason += f"; it has a finding at {found.span.path}:{found.span.line}"
-            level = Level.RISKY if found is None else Level.BREAKING
+            if finding is not None and finding.span is not None:
+                reason += f"; it has a finding at {finding.span.path}:{finding.span.line}"
+            level = Level.RISKY if finding is None else Level.BREAKING
             yield _effect(level, "rule-raised", rule, reason, *places)
         elif _LEVELS[now] < _LEVELS[was]:
             reason = f"`{rule}` is now {_called(now)} instead of {_called(was)}"
@@ -122,13 +122,13 @@ def _schemas(old: RegistryState, new: RegistryState) -> Iterator[Effect]:
             yield _effect(Level.RISKY, "schema-gone", path, reason, Span(path))
             continue
         try:
-            found = differences(old.schemas[path], new.schemas[path])
+            stricter = differences(old.schemas[path], new.schemas[path])
         except RecursionError:
             reason = f"`{path}` changed and is nested too deeply to compare"
             yield _effect(Level.RISKY, "schema-stricter", path, reason, Span(path), Span(path))
             continue
-        documents = list(_documents(old, path)) if any(item.is_stricter for item in found) else []
-        for item in found:
+        documents = list(_documents(old, path)) if any(item.is_stricter for item in stricter) else []
+        for item in stricter:
             yield _of_schema(path, item, documents)
 
 

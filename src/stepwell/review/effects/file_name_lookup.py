@@ -74,10 +74,10 @@ class KnownNames:
 
     def _work_out(self, words: list[str]) -> Collection[str]:
         may_lack = len(words) - -(-len(words) * 4 // 5)
-        said = [word for word in words if word]
-        if len(said) <= may_lack:
+        present = [word for word in words if word]
+        if len(present) <= may_lack:
             return self._names
-        holding = [self._having(word) for word in said]
+        holding = [self._having(word) for word in present]
         if not may_lack:
             return frozenset.intersection(*sorted(holding, key=len))
         holding.sort(key=len)
@@ -85,7 +85,7 @@ class KnownNames:
             others = (holding[:left_out] + holding[left_out + 1 :] for left_out in range(len(holding)))
             return frozenset().union(*(frozenset.intersection(*other) for other in others))
         some = frozenset().union(*holding[: may_lack + 1])
-        enough = len(said) - may_lack
+        enough = len(present) - may_lack
         return [name for name in some if sum(name in names for names in holding) >= enough]
 
     def _having(self, word: str) -> frozenset[str]:
@@ -193,17 +193,17 @@ def probes_of(names: Sequence[str], naming: Naming) -> tuple[str, ...]:
 
     These are the step's own file name, shortened and rotated, with every job type, and its single words.
     """
-    found: set[str] = set()
+    probes: set[str] = set()
     for name in names[:MOST_ASKED]:
         whole = {name.lower(), *_shortened(naming.stem(name), naming)}
         whole |= {form.removesuffix("eval") + "evaluation" for form in whole if form.endswith("_eval")}
         whole |= {_turned(form) for form in whole}
-        found |= whole
-        found.update(f"{form}_{suffix}" for form in whole for suffix in naming.job_type_suffixes)
+        probes |= whole
+        probes.update(f"{form}_{suffix}" for form in whole for suffix in naming.job_type_suffixes)
         words = naming.stem(name).split("_")
-        found.update(words)
-        found.update("_".join(words[:length]) for length in range(2, len(words)))
-    return tuple(sorted(found - {""}))
+        probes.update(words)
+        probes.update("_".join(words[:length]) for length in range(2, len(words)))
+    return tuple(sorted(probes - {""}))
 
 
 def _shortened(stem: str, naming: Naming) -> Iterator[str]:
@@ -249,15 +249,15 @@ class UsedNames:
         scripts = [str(interface.get("entry_point") or "") for interface in interfaces]
         tree, settings = self._project.tree, self._project.settings
         folders = (*settings.component_folders, settings.workspaces)
-        found: set[str] = set()
+        names: set[str] = set()
         for path in source_files(tree):
             if path.endswith(".py"):
                 if any(folder in ("", ".") or path.startswith(f"{folder}/") for folder in folders):
                     scripts.append(path)
                 content = tree.read(path)
                 if not isinstance(content, Diagnostic):
-                    found.update(name.decode("ascii") for name in _LOOK_UP.findall(content))
-        return frozenset(found | {_stem(script) for script in scripts} - {"", "__init__"})
+                    names.update(name.decode("ascii") for name in _LOOK_UP.findall(content))
+        return frozenset(names | {_stem(script) for script in scripts} - {"", "__init__"})
 
     def __contains__(self, file_name: str) -> bool:
         return file_name in self.in_sources
@@ -277,7 +277,7 @@ def differing_file_names(
     """
     before, after = Guesser(touched.old, old, known), Guesser(touched.new, new, known)
     suspects = frozenset((*touched.steps, *touched.moved))
-    found: dict[str, tuple[str, str | None]] = {}
+    differing: dict[str, tuple[str, str | None]] = {}
     asked = _asked(touched, old, new)
     for file_name in sorted({*asked, *used()} if asked else ()):
         was, now = before.exactly(file_name), after.exactly(file_name)
@@ -285,8 +285,8 @@ def differing_file_names(
             continue  # same candidates in the same order
         was = was or before.guessed(file_name)
         if was is not None and (now := now or after.guessed(file_name)) != was:
-            found[file_name] = (was, now)
-    return MappingProxyType(found)
+            differing[file_name] = (was, now)
+    return MappingProxyType(differing)
 
 
 def effects_on_file_names(

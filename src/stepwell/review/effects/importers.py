@@ -50,12 +50,12 @@ class Owners:
         known = self._indexes.get((id(table), field))
         if known is not None and known[0] is table:
             return known[1]
-        found: dict[str, list[str]] = {}
+        index: dict[str, list[str]] = {}
         for name, step in table.items():
             if step.sagemaker_step_type is not None:
-                found.setdefault(step[field], []).append(name)
-        self._indexes[id(table), field] = (table, found)  # keeps the table alive, so its id is not reused
-        return found
+                index.setdefault(step[field], []).append(name)
+        self._indexes[id(table), field] = (table, index)  # keeps the table alive, so its id is not reused
+        return index
 
 
 Say = Callable[..., Effect]
@@ -256,16 +256,16 @@ def frozen_views(old: RegistryState, new: RegistryState) -> dict[str | None, boo
     ``stepwell.legacy``. For a registry of Python tables, the newer state's frozen modules decide.
     """
     state = new if old.tables else old
-    found: dict[str | None, bool] = {}
+    views: dict[str | None, bool] = {}
     for target in state.loaded.project.settings.freeze:
         has_classes = bool(old.tables) or target.output.endswith("/")
         seen: tuple[str | None, ...] = (target.workspace or None,)
         if target.workspace == RESERVED_ID:
             seen = (None, *old.loaded.snapshot.workspaces)
-        for one in seen:
-            found[one] = found.get(one, False) or has_classes
+        for viewed in seen:
+            views[viewed] = views.get(viewed, False) or has_classes
     both = {None, *old.loaded.snapshot.workspaces} & {None, *new.loaded.snapshot.workspaces}
-    kept = {item: found[item] for item in sorted(found, key=lambda one: one or "") if item in both}
+    kept = {item: views[item] for item in sorted(views, key=lambda item_id: item_id or "") if item in both}
     return kept or {None: True}
 
 
@@ -312,12 +312,15 @@ def _other_view(
 
 def _rows_are_kept(old: RegistryState, new: RegistryState, was: FreezeTarget, now: FreezeTarget) -> bool:
     """Return whether the new view keeps every row of the old view."""
-    one, other = was.workspace or None, None if now.workspace == RESERVED_ID else now.workspace or None
+    old_view, new_view = (
+        was.workspace or None,
+        None if now.workspace == RESERVED_ID else now.workspace or None,
+    )
     before, after = old.loaded.snapshot, new.loaded.snapshot
-    if one not in {None, *before.workspaces} or other not in {None, *after.workspaces}:
+    if old_view not in {None, *before.workspaces} or new_view not in {None, *after.workspaces}:
         return False
-    view = after.view(other)
-    for step in before.view(one).steps.values():
+    view = after.view(new_view)
+    for step in before.view(old_view).steps.values():
         if step.sagemaker_step_type is not None:
             kept = row_of(view, step.name)
             if kept is None or any(getattr(step, field) != getattr(kept, field) for field in LEGACY_FIELDS):

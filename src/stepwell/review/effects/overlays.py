@@ -43,18 +43,18 @@ def effects_on_overlay(touched: Touched, new: RegistryState) -> Iterator[Effect]
     yield from _base_gone(touched, new)
 
 
-def _gone(old: RegistryState, one: str) -> Effect:
+def _gone(old: RegistryState, workspace: str) -> Effect:
     frozen = {target.workspace for target in old.loaded.project.settings.freeze}
-    reason = f"workspace {one} was removed, so requests for its view fail"
-    if frozen & {one, RESERVED_ID}:
+    reason = f"workspace {workspace} was removed, so requests for its view fail"
+    if frozen & {workspace, RESERVED_ID}:
         reason += ", and no frozen module contains it"
-    document = old.loaded.snapshot.workspaces[one].document
+    document = old.loaded.snapshot.workspaces[workspace].document
     place = None if document is None else document.first_key_span(())
-    return Effect(Consumer.OVERLAYS, Level.BREAKING, "workspace-gone", one, reason, one, place)
+    return Effect(Consumer.OVERLAYS, Level.BREAKING, "workspace-gone", workspace, reason, workspace, place)
 
 
 def _base_changed(view: ViewComparison) -> Iterator[Effect]:
-    one = view.workspace
+    workspace = view.workspace
     copies: dict[str, HiddenChange] = {}
     for hidden in view.hidden:
         if not hidden.field:  # removals in the core are reported to importers
@@ -66,7 +66,7 @@ def _base_changed(view: ViewComparison) -> Iterator[Effect]:
         at = said_at(change.new_origin.span if change.new_origin is not None else None)
         reason = (
             f"the core changed `{hidden.field}` of `{hidden.name}` from {called(change.old)} to "
-            f"{called(change.new)}{at}; {one} overrides it and is not affected"
+            f"{called(change.new)}{at}; {workspace} overrides it and is not affected"
         )
         was = change.old_origin.span if change.old_origin is not None else None
         yield Effect(
@@ -75,14 +75,14 @@ def _base_changed(view: ViewComparison) -> Iterator[Effect]:
             "base-changed",
             f"{hidden.name}.{hidden.field}",
             reason,
-            one,
+            workspace,
             was,
             hidden.hidden_by.span,
         )
     for name, hidden in copies.items():
-        reason = f"{one} has its own `{name}` and does not see the core's changes"
+        reason = f"{workspace} has its own `{name}` and does not see the core's changes"
         place = hidden.hidden_by.span
-        yield Effect(Consumer.OVERLAYS, Level.SAFE, "hidden-changed", name, reason, one, None, place)
+        yield Effect(Consumer.OVERLAYS, Level.SAFE, "hidden-changed", name, reason, workspace, None, place)
 
 
 def _hides(own: Definition | None, below: Definition | None) -> bool:
@@ -91,44 +91,51 @@ def _hides(own: Definition | None, below: Definition | None) -> bool:
 
 
 def _shadow_appeared(
-    one: str, noun: str, name: str, own: Definition | None, below: Definition | None
+    workspace: str, noun: str, name: str, own: Definition | None, below: Definition | None
 ) -> Effect:
-    reason = f"{one}'s own {noun} `{name}` shadows the core's{said_at(place_of(below))}"
+    reason = f"{workspace}'s own {noun} `{name}` shadows the core's{said_at(place_of(below))}"
     place = None if own is None else own.sources[-1].document.value_span(("name",))
-    return Effect(Consumer.OVERLAYS, Level.RISKY, "shadow-appeared", name, reason, one, None, place)
+    return Effect(Consumer.OVERLAYS, Level.RISKY, "shadow-appeared", name, reason, workspace, None, place)
 
 
 def _shadow_gone(
-    one: str, noun: str, name: str, was: Definition | None, now: Definition | None, below: Definition | None
+    workspace: str,
+    noun: str,
+    name: str,
+    was: Definition | None,
+    now: Definition | None,
+    below: Definition | None,
 ) -> Effect:
     place: Span | None = None if was is None else was.sources[-1].document.value_span(("name",))
     if below is None:
-        reason = f"{one}'s own {noun} `{name}` no longer shadows the core's, which was removed"
-        return Effect(Consumer.OVERLAYS, Level.SAFE, "shadow-gone", name, reason, one, place, place_of(now))
-    reason = f"{one} uses the core's {noun} `{name}` instead of its own"
+        reason = f"{workspace}'s own {noun} `{name}` no longer shadows the core's, which was removed"
+        return Effect(
+            Consumer.OVERLAYS, Level.SAFE, "shadow-gone", name, reason, workspace, place, place_of(now)
+        )
+    reason = f"{workspace} uses the core's {noun} `{name}` instead of its own"
     return Effect(
-        Consumer.OVERLAYS, Level.RISKY, "shadow-gone", name, reason, one, place, place_of(now or below)
+        Consumer.OVERLAYS, Level.RISKY, "shadow-gone", name, reason, workspace, place, place_of(now or below)
     )
 
 
 def _base_gone(touched: Touched, new: RegistryState) -> Iterator[Effect]:
     """Yield the overrides whose base was removed."""
-    one = touched.workspace or ""
+    workspace = touched.workspace or ""
     checked = new.loaded.checked
-    for listed in new.loaded.layout.workspaces.get(one, ()):
+    for listed in new.loaded.layout.workspaces.get(workspace, ()):
         file = checked.get(listed.path) if listed.layer is Layer.OVERRIDE else None
         if file is None or file.name is None:
             continue
         was = _served(touched.old, listed.kind, file.name)
-        if was is None or was.sources[0].layer is not Layer.OVERRIDE or was.sources[0].workspace != one:
+        if was is None or was.sources[0].layer is not Layer.OVERRIDE or was.sources[0].workspace != workspace:
             continue
         if _served(touched.new, listed.kind, file.name) is not None:
             continue
         renamed = touched.renamed.get(file.name) if listed.kind == "steps" else None
-        reason = f"{one} overrides `{file.name}`, which was removed, so the override has no effect"
+        reason = f"{workspace} overrides `{file.name}`, which was removed, so the override has no effect"
         if renamed is not None:
             reason = (
-                f"{one} overrides `{file.name}`, which was renamed to `{renamed.name}`: "
+                f"{workspace} overrides `{file.name}`, which was renamed to `{renamed.name}`: "
                 "an override must use the name, not an alias"
             )
         here = file.source.document.value_span(("name",)) if file.source is not None else Span(listed.path)
@@ -139,7 +146,7 @@ def _base_gone(touched: Touched, new: RegistryState) -> Iterator[Effect]:
             "base-gone",
             file.name,
             reason,
-            one,
+            workspace,
             base,
             here,
         )

@@ -47,8 +47,8 @@ def effects_on_choices(
         ):
             names.update(after.view(key).steps.above)
     for name in sorted(names & (before.owners.keys() | after.owners.keys())):
-        found, there = candidates_of(before, name), candidates_of(after, name)
-        if len(found) > 1 and _owners(found) == _owners(there):
+        candidates, there = candidates_of(before, name), candidates_of(after, name)
+        if len(candidates) > 1 and _owners(candidates) == _owners(there):
             yield from _of_name(before, after, name, there)
 
 
@@ -95,7 +95,7 @@ _LEVELS = {Severity.ERROR: Level.BREAKING, Severity.WARNING: Level.RISKY, Severi
 _IDS = {
     Severity.ERROR: "pipeline-broken",
     Severity.WARNING: "pipeline-doubtful",
-    Severity.INFO: "pipeline-told",
+    Severity.INFO: "pipeline-info",
 }
 
 
@@ -108,19 +108,19 @@ def effects_on_graphs(
         before = {_same(item) for item in old.loaded.pipelines.diagnostics.get(workspace, ())}
         if workspace is not None:
             before |= {_same(item) for item in old.loaded.pipelines.diagnostics.get(None, ())}
-        for found in new.loaded.pipelines.diagnostics.get(workspace, ()):
-            if _same(found) in before:
+        for finding in new.loaded.pipelines.diagnostics.get(workspace, ()):
+            if _same(finding) in before:
                 continue
-            name = _pipeline_at(touched.new, found.span)
+            name = _pipeline_at(touched.new, finding.span)
             yield Effect(
                 Consumer.PIPELINES,
-                _LEVELS[found.severity],
-                _IDS[found.severity],
-                f"{name}#{found.id}",
-                f"the pipeline `{name}`: {found.message}",
+                _LEVELS[finding.severity],
+                _IDS[finding.severity],
+                f"{name}#{finding.id}",
+                f"the pipeline `{name}`: {finding.message}",
                 workspace,
                 place_of(touched.old.pipelines.get(name)),
-                found.span,
+                finding.span,
             )
 
 
@@ -213,8 +213,8 @@ def _gone(touched: Touched) -> Iterator[Effect]:
         )
 
 
-def _same(found: Diagnostic) -> tuple[str, str, str]:
-    return found.id, found.message, found.span.path if found.span is not None else ""
+def _same(finding: Diagnostic) -> tuple[str, str, str]:
+    return finding.id, finding.message, finding.span.path if finding.span is not None else ""
 
 
 def _pipeline_at(view: View, span: Span | None) -> str:

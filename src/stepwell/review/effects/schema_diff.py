@@ -28,18 +28,18 @@ def differences(old: Any, new: Any) -> tuple[Difference, ...]:
     Undecidable changes count as stricter: replaced patterns, conditions and references. ``$ref`` is not
     followed; ``$defs`` is compared in place.
     """
-    found: list[Difference] = []
+    differences: list[Difference] = []
     pending = [Pair(as_schema(old), as_schema(new), "#", ())]
     while pending:
         pair = pending.pop()
         if as_text(pair.old) == as_text(pair.new):
             continue
-        for one in _compared(pair):
-            if isinstance(one, Pair):
-                pending.append(one)
+        for item in _compared(pair):
+            if isinstance(item, Pair):
+                pending.append(item)
             else:
-                found.append(one)
-    return tuple(sorted(found, key=lambda one: (one.pointer, one.reason)))
+                differences.append(item)
+    return tuple(sorted(differences, key=lambda difference: (difference.pointer, difference.reason)))
 
 
 def _compared(pair: Pair) -> Iterator[Difference | Pair]:
@@ -69,9 +69,11 @@ def _required(pair: Pair) -> Iterator[Difference]:
         yield pair.wider("required", f"no longer requires the field `{key}`", key)
 
 
-def _words(said: Any) -> frozenset[str]:
+def _words(values: Any) -> frozenset[str]:
     return (
-        frozenset(item for item in said if isinstance(item, str)) if isinstance(said, list) else frozenset()
+        frozenset(item for item in values if isinstance(item, str))
+        if isinstance(values, list)
+        else frozenset()
     )
 
 
@@ -117,8 +119,8 @@ def _has_others(known: Mapping[str, Any], forms: Mapping[str, Any]) -> Refuses:
 
 
 def _matches(form: str, key: str) -> bool:
-    found = form_of(form)
-    return found is None or found.search(key) is not None
+    expected = form_of(form)
+    return expected is None or expected.search(key) is not None
 
 
 def _mapping(schema: Mapping[str, Any], keyword: str) -> Mapping[str, Any]:
@@ -187,8 +189,8 @@ _OTHERS: Final = (
 
 def _others(pair: Pair) -> Iterator[Difference]:
     for keyword in _OTHERS:
-        said = [as_text(item[keyword]) if keyword in item else None for item in (pair.old, pair.new)]
-        if said[0] == said[1]:
+        texts = [as_text(item[keyword]) if keyword in item else None for item in (pair.old, pair.new)]
+        if texts[0] == texts[1]:
             continue
         if keyword not in pair.new:
             yield pair.wider(keyword, f"`{keyword}` was removed")

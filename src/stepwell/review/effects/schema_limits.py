@@ -59,7 +59,7 @@ class Difference:
         """Yield the affected values of a document (plain data) with their paths."""
         pending: list[tuple[tuple[str | int, ...], Any]] = [((), data)]
         for step in self.way or ():
-            pending = [found for item in pending for found in _below(*item, step)]
+            pending = [value for item in pending for value in _below(*item, step)]
         yield from pending if self.way is not None else ()
 
 
@@ -99,10 +99,10 @@ UNKNOWN: Final = "\n"
 NEVER: Final[Mapping[str, Any]] = {"not": {}}
 
 
-def as_schema(said: Any) -> Mapping[str, Any]:
-    if isinstance(said, Mapping):
-        return said
-    return NEVER if said is False else {}
+def as_schema(schema: Any) -> Mapping[str, Any]:
+    if isinstance(schema, Mapping):
+        return schema
+    return NEVER if schema is False else {}
 
 
 def as_text(value: Any) -> str:
@@ -144,10 +144,10 @@ def _types(pair: Pair) -> Iterator[Difference]:
 _TYPES: Final = frozenset({"array", "boolean", "integer", "null", "number", "object", "string"})
 
 
-def _kinds(said: Any) -> frozenset[str]:
-    if isinstance(said, str):
-        return frozenset({said})
-    return frozenset(item for item in said if isinstance(item, str)) if isinstance(said, list) else _TYPES
+def _kinds(kinds: Any) -> frozenset[str]:
+    if isinstance(kinds, str):
+        return frozenset({kinds})
+    return frozenset(item for item in kinds if isinstance(item, str)) if isinstance(kinds, list) else _TYPES
 
 
 def _covered(kinds: frozenset[str]) -> frozenset[str]:

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from stepwell.run.pipelines.engines.engine import Engine, Session
     from stepwell.run.pipelines.shared_store import SharedStore
 
-__all__ = ["Tell", "run_plan"]
+__all__ = ["StateListener", "run_plan"]
 
-Tell = Callable[[str, StepState, str], object]
+StateListener = Callable[[str, StepState, str], object]
 """Called for every state change with node, state and fault."""
 
 _LOST: Final = 3
@@ -51,7 +51,7 @@ def run_plan(
     choice: StepSelection | None = None,
     resume: str | None = None,
     mode: str = "run",
-    tell: Tell = lambda *_: None,
+    on_state: StateListener = lambda *_: None,
 ) -> RunRecord:
     """Run a pipeline and return its record.
 
@@ -59,7 +59,7 @@ def run_plan(
         choice: default: all steps.
         resume: id of a run of the same pipeline to continue; finished steps are not repeated.
         mode: ``run`` or ``test``, for the record.
-        tell: called for every state change.
+        on_state: called for every state change.
 
     Raises:
         PipelineError: the selection names an unknown step.
@@ -88,7 +88,7 @@ def run_plan(
             record.resume(run, engine.name)
         publishes = mode == "run" and not plan.is_synthetic
         scheduler = _Scheduler(
-            plan, record, run, options or Options(), wanted, forced, known, tell, publishes=publishes
+            plan, record, run, options or Options(), wanted, forced, known, on_state, publishes=publishes
         )
         state = StepState.CANCELLED
         try:
@@ -123,12 +123,12 @@ class _Scheduler:
         chosen: frozenset[str],
         forced: frozenset[str],
         known: Mapping[str, StepRecord],
-        tell: Tell,
+        on_state: StateListener,
         *,
         publishes: bool,
     ) -> None:
         self._plan, self._record, self._run, self._options = plan, record, run, options
-        self._chosen, self._forced, self._known, self._tell = chosen, forced, known, tell
+        self._chosen, self._forced, self._known, self._on_state = chosen, forced, known, on_state
         self._folder = record.store.folder_of(run)
         self._stop = os.path.join(self._folder, "stop")
         self._mark = f"{run}.{secrets.token_hex(4)}"
@@ -314,7 +314,7 @@ class _Scheduler:
         self._submitted[task.token] = submission
         self._record.start_attempt(self._run, task.node, task.token, task.key, submission.inputs)
         self._states[task.node] = StepState.RUNNING
-        self._tell(task.node, StepState.RUNNING, "")
+        self._on_state(task.node, StepState.RUNNING, "")
 
     def _take(self, outcome: AttemptOutcome, session: Session) -> None:
         """Record the end of an attempt, then retry or continue."""
@@ -377,7 +377,7 @@ class _Scheduler:
             self._outputs[node] = {artifact.name: artifact for artifact in outputs}
             for artifact in outputs:
                 self._link(node, artifact)
-        self._tell(node, state, fault)
+        self._on_state(node, state, fault)
 
     def _release(self, node: str) -> None:
         for below in self._below[node]:

@@ -243,7 +243,7 @@ class Run:
             context.session,
             context.folder,
             self.nested,
-            context.tell,
+            context.emit,
             stop or _never,
             self.depth,
         )

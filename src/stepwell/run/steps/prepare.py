@@ -144,7 +144,6 @@ class Ready:
     definition: StepDefinition
     workspace: str | None
     implementation: Any
-    one: Any
     call: Callable[[Mapping[str, Any], RunContext], Any]
     is_async: bool
     validate: Callable[[Mapping[str, Any]], Any] | None
@@ -275,7 +274,6 @@ def _ready(definition: StepDefinition, workspace: str | None, implementation: An
         definition,
         workspace,
         implementation,
-        runner,
         call,
         is_async(call),
         validate if callable(validate) else None,
@@ -303,7 +301,7 @@ def _of_fallback(name: str, workspace: str | None, fallback: Any) -> Ready:
     definition = StepDefinition(MappingProxyType({"name": name, "description": _FALLBACK_DESCRIPTION}))
     validate = getattr(runner, "validate", None)
     check = validate if callable(validate) else None
-    return Ready(definition, workspace, fallback, runner, call, is_async(call), check, None, None, (), "")
+    return Ready(definition, workspace, fallback, call, is_async(call), check, None, None, (), "")
 
 
 _FALLBACK_DESCRIPTION: Final = "Fallback for a step that is not in the registry."

@@ -39,7 +39,7 @@ class Context:
         session: conversation shared by several steps; empty for none.
         folder: absolute path that limits file access; ``None`` forbids files.
         timeout: seconds for one attempt (default: the timeout of the definition).
-        tell: receives a name and plain data for the record of the run.
+        emit: receives a name and plain data for the record of the run.
     """
 
     workspace: str | InEffect | None = InEffect.WORKSPACE
@@ -47,7 +47,7 @@ class Context:
     session: str = ""
     folder: str | None = None
     timeout: float | None = None
-    tell: Callable[[str, Mapping[str, Any]], None] = _discard
+    emit: Callable[[str, Mapping[str, Any]], None] = _discard
 
 
 @final

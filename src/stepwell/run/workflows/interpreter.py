@@ -46,9 +46,9 @@ async def run_step(step: Mapping[str, Any], flow: Scope, run: Run) -> None:
     here.count()
     try:
         if not applies(general.get("condition", True), here.names()):
-            setting.tell("skip", here.path, {"type": kind})
+            setting.emit("skip", here.path, {"type": kind})
             return
-        setting.tell("start", here.path, {"type": kind})
+        setting.emit("start", here.path, {"type": kind})
         value = await _answer(general, parameters, schema, here, run)
         if "output_to_file" in general and setting.keep is not None:
             file = as_text(render(general["output_to_file"], here.names()))
@@ -59,9 +59,9 @@ async def run_step(step: Mapping[str, Any], flow: Scope, run: Run) -> None:
         failed = error
     else:
         flow.put(name, value)
-        setting.tell("end", here.path, {"type": kind, "answer": value})
+        setting.emit("end", here.path, {"type": kind, "answer": value})
         return
-    setting.tell("fail", here.path, {"type": kind, "fault": failed.fault})
+    setting.emit("fail", here.path, {"type": kind, "fault": failed.fault})
     if not general.get("continue_on_error", setting.defaults.get("continue_on_error", False)):
         raise failed
     flow.put(name, {"success": False, "error": failed.fault, "text": ""})

@@ -63,7 +63,7 @@ class WorkflowOptions:
     resume: str | None = None
     workspace: str | None = None
     compat: bool = False
-    tell: Listener = _ignore
+    emit: Listener = _ignore
 
 
 @final
@@ -242,7 +242,7 @@ class WorkflowRun:
             self._flow.put(name, stored["answer"])
             self._flow.restore({**stored["variables"], **self._options.variables}, stored["sessions"])
         self._record["steps"].append({**row, "reused": True})
-        self._options.tell("reuse", name, {"type": row["type"]})
+        self._options.emit("reuse", name, {"type": row["type"]})
 
     async def _run(self, kind: str, parameters: Mapping[str, Any], values: Mapping[str, Any]) -> Any:
         context = Context(self._options.workspace, values, folder=self._options.folder)
@@ -299,7 +299,7 @@ class WorkflowRun:
             },
             defaults=thaw(self._workflow.defaults),
             describe=self._describe,
-            tell=self._tell,
+            emit=self._emit,
             keep=self._keep,
             recall=lambda kind, key: self._options.runs.recall(self._workflow.name, kind, key),
             load=self._load,
@@ -313,14 +313,14 @@ class WorkflowRun:
             return None
         return expanded(definition.parameters)
 
-    def _tell(self, word: str, path: str, more: Mapping[str, Any]) -> None:
+    def _emit(self, word: str, path: str, more: Mapping[str, Any]) -> None:
         if word == "fail":
             self._failed[path] = str(more["fault"])
         if word == "end" and not any(inner.startswith((f"{path}.", f"{path}[")) for inner in self._spent):
             spent = list(spent_in(more["answer"], self._view))  # of nested steps, it is already counted
             if spent:
                 self._spent[path] = spent
-        self._options.tell(word, path, more)
+        self._options.emit(word, path, more)
 
     def _keep(self, path: str, text: str) -> None:
         folder = self._workflow.output_folder

@@ -48,7 +48,7 @@ class Setting:
     Args:
         facts: additional names for expressions.
         describe: returns the parameter schema of a step type, or ``None``.
-        tell: called with an event, the path of the step, and plain data.
+        emit: called with an event, the path of the step, and plain data.
         recall: returns a value that an earlier run left under a kind and a key, or ``None``.
         load: returns the checked steps of a workflow file.
         max_steps: limit for the whole run.
@@ -58,7 +58,7 @@ class Setting:
     facts: Mapping[str, Any] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
     describe: Callable[[str], Mapping[str, Any] | None] = lambda _: None
-    tell: Callable[[str, str, Mapping[str, Any]], None] = lambda *_: None
+    emit: Callable[[str, str, Mapping[str, Any]], None] = lambda *_: None
     keep: Callable[[str, str], None] | None = None
     recall: Callable[[str, str], Any] = lambda *_: None
     load: Callable[[str], Mapping[str, Any]] | None = None

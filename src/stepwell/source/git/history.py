@@ -80,19 +80,19 @@ def default_branch(repository: Repository) -> str:
     )
 
 
-def merge_base(repository: Repository, one: str, other: str) -> str:
+def merge_base(repository: Repository, left: str, right: str) -> str:
     """Return the full id of the best common ancestor of two revisions.
 
     Raises:
         RevisionError: a revision is unknown, or there is no common ancestor.
     """
-    found = repository.ask("merge-base", repository.commit(one), repository.commit(other))
-    if found:
-        return found
+    commits = repository.ask("merge-base", repository.commit(left), repository.commit(right))
+    if commits:
+        return commits
     hint = "specify the revision to compare with"
     if repository.shallow:
         hint = "this clone is shallow: fetch its history (`git fetch --unshallow`, `fetch-depth: 0` in CI)"
-    raise RevisionError(f"{one} and {other} have no common ancestor; {hint}")
+    raise RevisionError(f"{left} and {right} have no common ancestor; {hint}")
 
 
 def base_revision(repository: Repository) -> str:
@@ -128,12 +128,12 @@ def touching(repository: Repository, start: str, globs: Iterable[str]) -> tuple[
         "--",
         *pathspecs(repository, globs),
     )
-    found: list[Commit] = []
+    commits: list[Commit] = []
     for line in (listed or "").split("\n"):
         if line:
-            one, parents, author, date, subject = line.split("\0")
-            found.append(Commit(one, tuple(parents.split()), author, date, subject))
-    return tuple(found)
+            commit, parents, author, date, subject = line.split("\0")
+            commits.append(Commit(commit, tuple(parents.split()), author, date, subject))
+    return tuple(commits)
 
 
 def oldest_touching(repository: Repository, start: str, globs: Iterable[str]) -> str | None:

@@ -192,7 +192,7 @@ class Repository:
             ) as process:
                 answers = process.stdout
                 while answers is not None and (head := answers.readline()):
-                    one, *about = head.decode("ascii", "replace").split()
+                    object_id, *about = head.decode("ascii", "replace").split()
                     if len(about) != 2 or not about[1].isdigit():
                         continue  # it is missing
                     left = int(about[1]) + 1  # a line break ends it
@@ -202,7 +202,7 @@ class Repository:
                         left -= len(passed_over)
                     if left:  # git was ended before it was done
                         return
-                    yield one, content[:at_most] if int(about[1]) > at_most else content[:-1]
+                    yield object_id, content[:at_most] if int(about[1]) > at_most else content[:-1]
 
     def commit(self, revision: str) -> str:
         """Return the full id of the commit of a revision.
@@ -215,9 +215,9 @@ class Repository:
         """
         if revision and "\0" not in revision and "\n" not in revision:
             words = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-            found = self.ask(*words)
-            if found:
-                return found.rpartition("\n")[2]
+            commits = self.ask(*words)
+            if commits:
+                return commits.rpartition("\n")[2]
         raise RevisionError(f"unknown revision {revision!a}{self._hint(revision)}")
 
     def names(self) -> tuple[str, ...]:

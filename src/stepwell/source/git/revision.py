@@ -55,13 +55,13 @@ class Revision:
 
     def read(self, path: str) -> bytes | Diagnostic:
         """Return the bytes of a file of at most ``MAX_BYTES``, or a finding."""
-        found = self._plain(path)
-        if found is None or found.mode != FILE:
+        item = self._plain(path)
+        if item is None or item.mode != FILE:
             target = self.follow(path)
-            found = self.inventory.objects.get(target.path) if target.path is not None else None
-            if found is None or target.kind is not EntryKind.FILE:
+            item = self.inventory.objects.get(target.path) if target.path is not None else None
+            if item is None or target.kind is not EntryKind.FILE:
                 return _unreadable(path, "this is not a regular file")
-        content = self._content(found)
+        content = self._content(item)
         if content is None:
             return _unreadable(path, "its git object is missing in this clone", _PARTIAL)
         return too_large(path) if len(content) > MAX_BYTES else content
@@ -96,8 +96,8 @@ class Revision:
 
     def follow(self, path: str) -> Target:
         """Follow links of a path inside the revision only."""
-        found = self._plain(path)
-        if found is not None:
+        item = self._plain(path)
+        if item is not None:
             return Target(path, self._kind(path))
         way: list[str] = []
         pending = path.split("/")[::-1]
@@ -113,14 +113,14 @@ class Revision:
                 continue
             here = "/".join((*way, step))
             self.inventory.list_way(here)
-            found = self.inventory.objects.get(here)
-            if found is None:
+            item = self.inventory.objects.get(here)
+            if item is None:
                 return Target("/".join((here, *pending[::-1])), None)
-            if found.mode != LINK:
+            if item.mode != LINK:
                 way.append(step)
                 continue
             links += 1
-            content = self._content(found) or b""
+            content = self._content(item) or b""
             if content.startswith(b"/"):
                 return Target(None, None)
             if links > _MAX_LINKS or not content:
@@ -133,22 +133,22 @@ class Revision:
         """Prefetch files with a single git process in the background."""
         wanted: dict[int, tuple[Repository, list[str]]] = {}
         for path in paths:
-            found = self._plain(path) or self.inventory.objects.get(self.follow(path).path or "")
-            if found is not None and found.id not in self._contents:
-                wanted.setdefault(id(found.place), (found.place, []))[1].append(found.id)
+            item = self._plain(path) or self.inventory.objects.get(self.follow(path).path or "")
+            if item is not None and item.id not in self._contents:
+                wanted.setdefault(id(item.place), (item.place, []))[1].append(item.id)
         self._coming.extend(place.contents(ids, MAX_BYTES + 1) for place, ids in wanted.values())
 
     def id_of(self, path: str) -> str | None:
         """Return the object id of a file; equal ids mean equal bytes."""
-        found = self._plain(path)
-        if found is None:
+        item = self._plain(path)
+        if item is None:
             target = self.follow(path)
-            found = (
+            item = (
                 self.inventory.objects.get(target.path)
                 if target.kind is EntryKind.FILE and target.path
                 else None
             )
-        return found.id if found is not None else None
+        return item.id if item is not None else None
 
     def id_for(self, content: bytes) -> str:
         """Return the object id of some bytes."""
@@ -161,9 +161,7 @@ class Revision:
         """Return every file of the project in the revision, without submodules."""
         for top in self.inventory.names.get("", ()):
             self.inventory.list_way(f"{top}/")
-        return (
-            path for path, found in self.inventory.objects.items() if found.mode not in (FOLDER, SUBMODULE)
-        )
+        return (path for path, item in self.inventory.objects.items() if item.mode not in (FOLDER, SUBMODULE))
 
     def differing_from(self, other: Tree, folders: Collection[str]) -> frozenset[str] | None:
         """Return the changed files, and the added or removed folders, compared with a listed revision.
@@ -186,12 +184,12 @@ class Revision:
         if seen is None or self.inventory.leads_on_in(folders):
             return None
         before = other.inventory.objects
-        both = {path for path, found in seen.items() if _is_folder(found) and _is_folder(before.get(path))}
+        both = {path for path, item in seen.items() if _is_folder(item) and _is_folder(before.get(path))}
         return frozenset(path for path in seen.keys() - both if any(meet(path, folder) for folder in folders))
 
     def ids(self) -> tuple[tuple[str, str], ...]:
         """Object id of every path listed so far."""
-        return tuple(sorted((path, found.id) for path, found in self.inventory.objects.items()))
+        return tuple(sorted((path, item.id) for path, item in self.inventory.objects.items()))
 
     def submodule_on(self, path: str) -> str | None:
         """Return the submodule that a path leads into, if any."""
@@ -214,23 +212,23 @@ class Revision:
 
     def _plain(self, path: str) -> Object | None:
         """Return the entry at a path without links."""
-        found = self.inventory.objects.get(path)
-        if found is None or found.mode != FILE:
+        item = self.inventory.objects.get(path)
+        if item is None or item.mode != FILE:
             self.inventory.list_way(path)
-            found = self.inventory.objects.get(path)
-        return found if found is not None and found.mode != LINK else None
+            item = self.inventory.objects.get(path)
+        return item if item is not None and item.mode != LINK else None
 
-    def _content(self, found: Object) -> bytes | None:
-        if found.id in self._contents:
-            return self._contents[found.id]
+    def _content(self, file: Object) -> bytes | None:
+        if file.id in self._contents:
+            return self._contents[file.id]
         for coming in self._coming:
             for item, content in coming:
                 self._contents[item] = content
-                if item == found.id:
+                if item == file.id:
                     return content
-        for item, content in found.place.contents([found.id], MAX_BYTES + 1):
+        for item, content in file.place.contents([file.id], MAX_BYTES + 1):
             self._contents[item] = content
-        return self._contents.get(found.id)
+        return self._contents.get(file.id)
 
     def _kind(self, path: str) -> EntryKind:
         mode = self.inventory.objects[path].mode
@@ -261,8 +259,8 @@ def open_revision(repository: Repository, revision: str) -> Revision:
 _PARTIAL: Final = "fetch missing objects of a partial clone: `git fetch --refetch --no-filter`"
 
 
-def _is_folder(found: Object | None) -> bool:
-    return found is not None and found.mode == FOLDER
+def _is_folder(item: Object | None) -> bool:
+    return item is not None and item.mode == FOLDER
 
 
 def _unreadable(path: str, message: str, help_text: str | None = None) -> Diagnostic:
@@ -285,12 +283,12 @@ def open_part(repository: Repository, commit: str, paths: Iterable[str], globs: 
     seen = {*paths, *(path for path in (named or "").split("\0") if path)}
     objects: dict[str, Object] = {}
     names: dict[str, list[str]] = {"": []}
-    for path, found in _entries(repository, commit, seen):
+    for path, item in _entries(repository, commit, seen):
         parts = path.split("/")
         for count in range(1, len(parts) + 1):
             here = "/".join(parts[:count])
             if here not in objects:
-                objects[here] = found if here == path else Object(FOLDER, "", repository)
+                objects[here] = item if here == path else Object(FOLDER, "", repository)
                 names.setdefault("/".join(parts[: count - 1]), []).append(parts[count - 1])
                 if objects[here].mode == FOLDER:
                     names.setdefault(here, [])
@@ -304,10 +302,10 @@ def _entries(repository: Repository, commit: str, paths: set[str]) -> Iterator[t
     asked = sorted(paths - within)  # of a folder and what is in it, git would list all that lies between
     prefix = repository.prefix
     listed = repository.list_paths(commit, [f"{prefix}{path}" for path in asked]) if asked else b""
-    found = {path[len(prefix) :]: item for path, item in in_listing(listed, repository)}
-    yield from found.items()
-    for way in sorted({path.partition("/")[0] for path in asked if path not in found and "/" in path}):
-        if not any(path.startswith(f"{way}/") for path in found):
+    items = {path[len(prefix) :]: item for path, item in in_listing(listed, repository)}
+    yield from items.items()
+    for way in sorted({path.partition("/")[0] for path in asked if path not in items and "/" in path}):
+        if not any(path.startswith(f"{way}/") for path in items):
             yield from (
                 (path[len(prefix) :], item)
                 for path, item in in_listing(repository.list_paths(commit, [f"{prefix}{way}"]), repository)

@@ -49,16 +49,16 @@ def in_listing(listing: bytes, place: Repository) -> Iterator[tuple[str, Object]
     for line in listing.decode("utf-8", "surrogateescape").split("\0"):
         if line:
             about, _, path = line.partition("\t")
-            mode, _, one = about.split()
-            yield path, Object(mode, one, place)
+            mode, _, object_id = about.split()
+            yield path, Object(mode, object_id, place)
 
 
 def in_comparison(listing: bytes, place: Repository) -> Iterator[tuple[str, Object | None]]:
     """Parse the output of ``git diff-tree -z --raw`` to paths and objects of the later tree, if any."""
     words = iter(listing.decode("utf-8", "surrogateescape").split("\0"))
     for about, path in zip(words, words, strict=False):
-        _, mode, _, one, _ = about.split()
-        yield path, None if mode == "000000" else Object(mode, one, place)
+        _, mode, _, object_id, _ = about.split()
+        yield path, None if mode == "000000" else Object(mode, object_id, place)
 
 
 @final
@@ -74,32 +74,32 @@ class Inventory:
     def list_way(self, path: str) -> None:
         """List the top-level folder of a path and the submodules on the path, once."""
         top, _, rest = path.partition("/")
-        found = self.objects.get(top)
-        if found is None:
+        item = self.objects.get(top)
+        if item is None:
             return
-        if top not in self.listed and found.mode == FOLDER:
+        if top not in self.listed and item.mode == FOLDER:
             self.listed.add(top)
-            self._add(top, found.place, found.id)
+            self._add(top, item.place, item.id)
         while rest:
-            if found is not None and found.mode == SUBMODULE:
+            if item is not None and item.mode == SUBMODULE:
                 self.list_submodule(top)
             step, _, rest = rest.partition("/")
             top = f"{top}/{step}"
-            found = self.objects.get(top)
+            item = self.objects.get(top)
 
     def list_submodule(self, path: str) -> None:
         """List a submodule once, if its commit is available."""
         if path in self.listed:
             return
         self.listed.add(path)
-        found = self.objects[path]
+        item = self.objects[path]
         for place in (
-            f"{found.place.folder}/{path}",
-            f"{found.place.git_dir}/modules/{found.place.prefix}{path}",
+            f"{item.place.folder}/{path}",
+            f"{item.place.git_dir}/modules/{item.place.prefix}{path}",
         ):
             try:
-                inside = replace(found.place, folder=place, git_dir=place, prefix="")
-                tree = inside.ask("rev-parse", "--verify", "--quiet", f"{found.id}^{{tree}}")
+                inside = replace(item.place, folder=place, git_dir=place, prefix="")
+                tree = inside.ask("rev-parse", "--verify", "--quiet", f"{item.id}^{{tree}}")
             except RevisionError:  # no such folder: its commit may be where git keeps modules
                 continue
             if tree:
@@ -121,41 +121,41 @@ class Inventory:
         if self.listed or not (self.is_whole and other.is_whole) or any("/" in path for path in other.listed):
             return None
         seen: dict[str, Object | None] = {}
-        for path, found in in_comparison(compared, place):
-            seen[path] = found or seen.get(path)  # a file that became a folder is listed as both
-        self.objects.update((path, found) for path, found in other.objects.items() if "/" in path)
+        for path, item in in_comparison(compared, place):
+            seen[path] = item or seen.get(path)  # a file that became a folder is listed as both
+        self.objects.update((path, item) for path, item in other.objects.items() if "/" in path)
         self.names.update((path, list(names)) for path, names in other.names.items() if path)
         self.listed.update(other.listed)
-        for path, found in seen.items():
+        for path, item in seen.items():
             if path.partition("/")[0] in other.listed:
-                self._replace(path, found)
+                self._replace(path, item)
         return seen
 
     def leads_on_in(self, folders: Iterable[str]) -> bool:
         """Return whether a link or submodule is in some folders or on the path to one."""
-        leading = [path for path, found in self.objects.items() if found.mode in LEADS_ON]
+        leading = [path for path, item in self.objects.items() if item.mode in LEADS_ON]
         return any(meet(path, folder) for path in leading for folder in folders)
 
     def _add(self, folder: str, place: Repository, tree: str) -> None:
         self.names.setdefault(folder, [])
-        for path, found in in_listing(place.list_tree(tree, deep=True), place):
+        for path, item in in_listing(place.list_tree(tree, deep=True), place):
             full = f"{folder}/{path}"
-            self.objects[full] = found
+            self.objects[full] = item
             above, _, name = full.rpartition("/")
             self.names.setdefault(above, []).append(name)
-            if found.mode == FOLDER:
+            if item.mode == FOLDER:
                 self.names.setdefault(full, [])
 
-    def _replace(self, path: str, found: Object | None) -> None:
+    def _replace(self, path: str, item: Object | None) -> None:
         above, _, name = path.rpartition("/")
-        if found is None:
+        if item is None:
             if self.objects.pop(path, None) is not None and above in self.names:
                 self.names[above].remove(name)
         else:
             if path not in self.objects:
                 self.names.setdefault(above, []).append(name)
-            self.objects[path] = found
-        if found is not None and found.mode == FOLDER:
+            self.objects[path] = item
+        if item is not None and item.mode == FOLDER:
             self.names.setdefault(path, [])
         else:
             self.names.pop(path, None)

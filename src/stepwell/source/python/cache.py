@@ -50,17 +50,17 @@ class Row(NamedTuple):
     """
 
     stamp: Stamp
-    said: Outline | ParseFailure
+    content: Outline | ParseFailure
     seal: str
 
 
-def seal(digest: str, said: Outline | ParseFailure) -> str:
+def seal(digest: str, content: Outline | ParseFailure) -> str:
     """Return the digest of an outline and of the content that it was made of.
 
     Args:
         digest: of the content.
     """
-    text = json.dumps([digest, said], separators=(",", ":"))
+    text = json.dumps([digest, content], separators=(",", ":"))
     return hashlib.blake2b(text.encode("ascii"), digest_size=16).hexdigest()
 
 
@@ -78,9 +78,9 @@ def recall(cache: str, root: str) -> dict[str, Row]:
     files = stored.get("files")
     known: dict[str, Row] = {}
     for path, row in files.items() if isinstance(files, dict) else ():
-        found = _known(row)
-        if found is not None:
-            known[path] = found
+        read = _known(row)
+        if read is not None:
+            known[path] = read
     return known
 
 
@@ -116,9 +116,9 @@ class Unfinished:
             return
         before = self._began - _SAME_TICK
         rows = {
-            file.path: [file.stamp, said, seal(file.digest, said)]
+            file.path: [file.stamp, content, seal(file.digest, content)]
             for file in files
-            if (said := file.outline or file.failure) is not None
+            if (content := file.outline or file.failure) is not None
             and file.stamp is not None
             and max(file.stamp[1], file.stamp[3]) < before
         }
@@ -150,26 +150,26 @@ def _name(root: str) -> str:
 def _known(row: Any) -> Row | None:
     if type(row) is not list or len(row) != 3 or type(row[2]) is not str:
         return None
-    stamp, said, sealed = row
-    if not _is_row(stamp, _STAMP) or type(said) is not list or len(said) != 3:
+    stamp, content, sealed = row
+    if not _is_row(stamp, _STAMP) or type(content) is not list or len(content) != 3:
         return None
     size, changed, inode, moved = stamp
-    if _is_row(said, _FAILURE):
-        fault = ParseFailure(*said)
-        return Row((size, changed, inode, moved), fault, sealed) if min(said[1:]) > 0 else None
-    classes, imports, bindings = said
+    if _is_row(content, _FAILURE):
+        fault = ParseFailure(*content)
+        return Row((size, changed, inode, moved), fault, sealed) if min(content[1:]) > 0 else None
+    classes, imports, bindings = content
     if type(classes) is not list or not _are_rows(imports, _IMPORT) or not _are_rows(bindings, _BINDING):
         return None
-    found: list[ClassOutline] = []
+    outlines: list[ClassOutline] = []
     for item in classes:
         if not _is_row(item, _CLASS):
             return None
         name, qualified, line, column, bases = item
         if line < 1 or column < 1 or not all(type(base) is str for base in bases):
             return None
-        found.append(ClassOutline(name, qualified, line, column, tuple(bases)))
+        outlines.append(ClassOutline(name, qualified, line, column, tuple(bases)))
     outline = Outline(
-        tuple(found), tuple(map(ImportOutline._make, imports)), tuple(map(Binding._make, bindings))
+        tuple(outlines), tuple(map(ImportOutline._make, imports)), tuple(map(Binding._make, bindings))
     )
     return Row((size, changed, inode, moved), outline, sealed)
 

@@ -45,12 +45,12 @@ class Members:
     """
 
     entries: dict[str, Member] = field(default_factory=dict)
-    found: list[Diagnostic] = field(default_factory=list)
+    findings: list[Diagnostic] = field(default_factory=list)
 
     def take(self, other: Members) -> None:
         """Copy the current entries of another dict."""
         self.entries.update(other.entries)
-        self.found = list(dict.fromkeys((*self.found, *other.found)))
+        self.findings = list(dict.fromkeys((*self.findings, *other.findings)))
 
 
 @final
@@ -129,11 +129,11 @@ class DictReader:
                 self._spread(result, value, depth)
             elif (word := text_of(key)) is None:
                 words = f"a key is {describe(key)}, not a string, so its entry is skipped"
-                result.found.append(self.refused(key, words))
+                result.findings.append(self.refused(key, words))
             else:
                 place = self.source.stretch(key)
                 if word in written:
-                    result.found.append(self._repeated(word, written[word], place))
+                    result.findings.append(self._repeated(word, written[word], place))
                 written[word] = place
                 self._put(result, word, place, value, (key.lineno, last), depth)
             last = value.end_lineno or last
@@ -148,7 +148,7 @@ class DictReader:
     def _spread(self, into: Members, node: ast.expr, depth: int) -> None:
         held = self.members(node, depth + 1)
         if held is None:
-            into.found.append(
+            into.findings.append(
                 self.refused(node, f"the operand of `**` is {describe(node)}, so it is skipped")
             )
         else:
@@ -208,11 +208,11 @@ def text_of(node: ast.expr) -> str | None:
 def _summands(node: ast.expr) -> Iterator[ast.expr]:
     waiting = [node]
     while waiting:
-        one = waiting.pop()
-        if isinstance(one, ast.BinOp) and isinstance(one.op, ast.Add):
-            waiting += (one.right, one.left)
+        summand = waiting.pop()
+        if isinstance(summand, ast.BinOp) and isinstance(summand.op, ast.Add):
+            waiting += (summand.right, summand.left)
         else:
-            yield one
+            yield summand
 
 
 def _is_copy(call: ast.Call) -> bool:

@@ -99,9 +99,9 @@ def _scan(
                         continue
                     real = target
                 if name.endswith(suffixes):
-                    found = entry.stat()
-                    if stat.S_ISREG(found.st_mode):
-                        files.append(ListedSource(path, real, _stamp(found)))
+                    status = entry.stat()
+                    if stat.S_ISREG(status.st_mode):
+                        files.append(ListedSource(path, real, _stamp(status)))
                 elif name not in LEFT_OUT and entry.is_dir():
                     folders.append((path, real))
     except FileNotFoundError:  # it vanished: there is nothing in it for us
@@ -159,8 +159,8 @@ def _inside(root: str, path: str) -> str | None:
     return real[len(root.rstrip(os.sep)) + 1 :].replace(os.sep, "/")
 
 
-def _stamp(found: os.stat_result) -> Stamp:
-    return found.st_size, found.st_mtime_ns, found.st_ino, found.st_ctime_ns
+def _stamp(status: os.stat_result) -> Stamp:
+    return status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns
 
 
 Progress = Callable[[int, int], None]
@@ -273,8 +273,8 @@ def _verified(
         if row is None or row.stamp != item.stamp:
             continue
         content, stamp = read_source(root, item.path)
-        if stamp == row.stamp and seal(_digest(content), row.said) == row.seal:
-            yield item.path, _file(item.path, item.real, stamp, row.said, _digest(content))
+        if stamp == row.stamp and seal(_digest(content), row.content) == row.seal:
+            yield item.path, _file(item.path, item.real, stamp, row.content, _digest(content))
 
 
 def _outline_all(
@@ -299,8 +299,8 @@ def _outline_all(
         if progress is not None and done % 64 == 0:
             progress(done, len(pending))
         content, stamp = read_source(root, item.path)
-        said = content if isinstance(content, ParseFailure) else outline_of(content)
-        files[item.path] = _file(item.path, item.real, stamp, said, _digest(content))
+        outline = content if isinstance(content, ParseFailure) else outline_of(content)
+        files[item.path] = _file(item.path, item.real, stamp, outline, _digest(content))
     return files, len(pending)
 
 
@@ -308,7 +308,9 @@ def _digest(content: bytes | ParseFailure) -> str:
     return "" if isinstance(content, ParseFailure) else hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
-def _file(path: str, real: str, stamp: Stamp | None, said: Outline | ParseFailure, digest: str) -> SourceFile:
-    if isinstance(said, ParseFailure):
-        return SourceFile(path, real, stamp, None, said, digest)
-    return SourceFile(path, real, stamp, said, None, digest)
+def _file(
+    path: str, real: str, stamp: Stamp | None, outline: Outline | ParseFailure, digest: str
+) -> SourceFile:
+    if isinstance(outline, ParseFailure):
+        return SourceFile(path, real, stamp, None, outline, digest)
+    return SourceFile(path, real, stamp, outline, None, digest)

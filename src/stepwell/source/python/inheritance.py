@@ -184,9 +184,9 @@ class Lineage:
         elif dotted == self._base or matches(f"{module}.{dotted}", self._external):
             yield UnresolvedBase(f"{module}.{dotted}")
 
-    def _into(self, found: Iterable[Defined], rest: str) -> Iterator[Defined | UnresolvedBase]:
+    def _into(self, candidates: Iterable[Defined], rest: str) -> Iterator[Defined | UnresolvedBase]:
         """Return the classes, or the nested classes selected by the rest of a name."""
-        for item in found:
+        for item in candidates:
             if rest:
                 yield from _classes(item.file, f"{item.outline.qualified}.{rest}", None)
             else:

@@ -44,7 +44,7 @@ class Module:
     def __init__(self, reader: DictReader) -> None:
         self.reader = reader
         self.bound: dict[str, Stretch] = {}
-        self.found: list[Diagnostic] = []
+        self.findings: list[Diagnostic] = []
 
     def run(self, statement: ast.stmt) -> None:
         """Evaluate one top-level statement."""
@@ -78,7 +78,7 @@ class Module:
         elif isinstance(target, ast.Subscript):
             self._set(target, value, line)
         elif any(isinstance(item, ast.Name) and item.id in _WANTED for item in ast.walk(target)):
-            self.found.append(self.reader.refused(target, "unpacking of a table is not supported"))
+            self.findings.append(self.reader.refused(target, "unpacking of a table is not supported"))
 
     def _bind(self, target: ast.Name, value: ast.expr) -> None:
         name, place = target.id, self.reader.source.stretch(target)
@@ -88,11 +88,11 @@ class Module:
             self.reader.known[name] = members
         elif name in _WANTED:
             words = f"`{name}` is {describe(value)}, which is not evaluated, so the table is skipped"
-            self.found.append(self.reader.refused(value, words, "write the table as a dict of literals"))
+            self.findings.append(self.reader.refused(value, words, "write the table as a dict of literals"))
         kept = members.entries.keys() if members is not None else ()
         if name in _WANTED and before is not None and before.entries.keys() - kept:
             words = f"`{name}` is reassigned here; its previous value is discarded"
-            self.found.append(self._remark_on("replaced-entry", Severity.INFO, words, place))
+            self.findings.append(self._remark_on("replaced-entry", Severity.INFO, words, place))
         self.bound[name] = place
 
     def _set(self, target: ast.Subscript, value: ast.expr, line: int) -> None:
@@ -101,7 +101,7 @@ class Module:
         if holder is None or key is None:
             if _root(target) in _WANTED:
                 words = "an entry with a computed key is set here, which is not evaluated"
-                self.found.append(self.reader.refused(target, words))
+                self.findings.append(self.reader.refused(target, words))
             return
         place = self.reader.source.stretch(target.slice)
         first = self.reader.source.first_line_above(line)
@@ -121,7 +121,7 @@ class Module:
             self._update(target, self.reader.arguments(call), call)
         elif _root(target) in _WANTED:
             words = f"`{call.func.attr}` changes the table here, which is not evaluated"
-            self.found.append(self.reader.refused(call, words, _MAKE_IT_PLAIN))
+            self.findings.append(self.reader.refused(call, words, _MAKE_IT_PLAIN))
 
     def _update(self, target: ast.expr, given: Members | None, shown: ast.expr) -> None:
         holder = self.reader.members(target)
@@ -129,7 +129,7 @@ class Module:
         if given is None or holder is None:
             if wanted:
                 words = f"the table is updated from {describe(shown)} here, which is not evaluated"
-                self.found.append(self.reader.refused(shown, words, _MAKE_IT_PLAIN))
+                self.findings.append(self.reader.refused(shown, words, _MAKE_IT_PLAIN))
             return
         if wanted and isinstance(target, ast.Name):
             for key, member in given.entries.items():
@@ -144,7 +144,7 @@ class Module:
             if holder is not None and key is not None:
                 holder.entries.pop(key, None)
             elif _root(target) in _WANTED:
-                self.found.append(
+                self.findings.append(
                     self.reader.refused(target, "an entry is deleted here, which is not evaluated")
                 )
 
@@ -158,17 +158,19 @@ class Module:
                 if later:
                     words = f"`{_root(place)}` is changed when this code is called, which is not evaluated"
                     stretch = self.reader.source.stretch(place)
-                    self.found.append(self._remark_on("changed-at-run-time", Severity.INFO, words, stretch))
+                    self.findings.append(
+                        self._remark_on("changed-at-run-time", Severity.INFO, words, stretch)
+                    )
                 else:
                     words = (
                         f"`{_root(place)}` is changed under a condition or in a loop, which is not evaluated"
                     )
-                    self.found.append(self.reader.refused(place, words, _MAKE_IT_PLAIN))
+                    self.findings.append(self.reader.refused(place, words, _MAKE_IT_PLAIN))
 
     def _report_replaced(self, holder: Members, key: str, place: Stretch) -> None:
         if key in holder.entries:
             words = f"entry `{key}` is replaced here; the last value is used, as in Python"
-            self.found.append(self._remark_on("replaced-entry", Severity.INFO, words, place))
+            self.findings.append(self._remark_on("replaced-entry", Severity.INFO, words, place))
 
     def _remark_on(self, rule: str, severity: Severity, words: str, place: Stretch) -> Diagnostic:
         return Diagnostic(rule, severity, words, self.reader.source.span(place))
@@ -232,26 +234,28 @@ def read_tables(path: str, content: bytes) -> LegacyTables | Diagnostic:
     except RecursionError:
         message = "the file is nested too deeply"
         return Diagnostic("too-deeply-nested", Severity.ERROR, message, source.span((0, 0)), "flatten it")
-    found = [*module.found, *module.unused()]
+    findings = [*module.findings, *module.unused()]
     tables: dict[str, Table] = {}
     metadata = None
     for name in (*TABLES, METADATA):
         members = module.reader.known.get(name)
         if members is None:
             continue
-        found += members.found
+        findings += members.findings
         if name == METADATA:
             metadata, lost = _document(members, _Places(module.reader), METADATA)
-            found += lost
+            findings += lost
         else:
-            rows = tuple(_rows(name, members, module.reader, found))
+            rows = tuple(_rows(name, members, module.reader, findings))
             tables[name] = Table(name, rows, source.span(module.bound[name]))
     others = {
         name: Table(name, tuple(_rows(name, members, module.reader, [])), source.span(module.bound[name]))
         for name, members in module.reader.known.items()
         if name not in (*TABLES, METADATA) and _has_complete_rows(members)
     }
-    return LegacyTables(path, MappingProxyType(tables), metadata, in_order(found), MappingProxyType(others))
+    return LegacyTables(
+        path, MappingProxyType(tables), metadata, in_order(findings), MappingProxyType(others)
+    )
 
 
 def _has_complete_rows(members: Members) -> bool:
@@ -261,17 +265,17 @@ def _has_complete_rows(members: Members) -> bool:
     return bool(rows) and all(row is not None and wanted <= row.entries.keys() for row in rows)
 
 
-def _rows(table: str, members: Members, reader: DictReader, found: list[Diagnostic]) -> Iterator[TableRow]:
+def _rows(table: str, members: Members, reader: DictReader, findings: list[Diagnostic]) -> Iterator[TableRow]:
     for name, member in members.entries.items():
         if member.inner is None:
             words = f"entry `{name}` of {table} is {describe(member.value)}, not a dict of fields"
-            found.append(reader.refused(member.value, f"{words}, so it is skipped"))
+            findings.append(reader.refused(member.value, f"{words}, so it is skipped"))
             continue
         places = _Places(reader)
         places.keys["name",] = places.values["name",] = member.place
         document, dropped = _document(member.inner, places, f"`{name}`", table, name)
         remarks = tuple(_remarks(reader.source, member, member.inner, document))
-        yield TableRow(name, document, remarks, (*member.inner.found, *dropped))
+        yield TableRow(name, document, remarks, (*member.inner.findings, *dropped))
 
 
 def _document(
@@ -317,7 +321,7 @@ class _Places:
         if member.inner is None:
             return self._plain(member.value, pointer)
         self._note(member.value, pointer)
-        if member.inner.found:
+        if member.inner.findings:
             raise _NotLiteral(member.value, "a dict that cannot be read whole")
         return self._mapping(member.inner, pointer)
 
@@ -335,7 +339,7 @@ class _Places:
             return tuple(self._plain(item, (*pointer, place)) for place, item in enumerate(node.elts))
         if isinstance(node, ast.Dict):
             members = self.reader.members(node, len(pointer))
-            if members is None or members.found:
+            if members is None or members.findings:
                 raise _NotLiteral(node, "a dict that cannot be read whole")
             return self._mapping(members, pointer)
         if isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant):

@@ -59,8 +59,8 @@ class Words:
 
     def places(self, content: bytes) -> Iterator[tuple[int, str]]:
         """Yield the byte offset and the name of each occurrence in a file."""
-        for found in self._bytes.finditer(content):
-            yield found.start(), found[0].decode("ascii", "replace")
+        for match in self._bytes.finditer(content):
+            yield match.start(), match[0].decode("ascii", "replace")
 
     def holds(self, content: bytes) -> bool:
         """Return whether a file contains one of the names."""
@@ -70,7 +70,7 @@ class Words:
         """Return whether a name is one of them."""
         return name in self._names
 
-    def tells(self, text: str) -> bool:
+    def occur_in(self, text: str) -> bool:
         """Return whether a text without blanks refers to one of them, as ``Scoring_Training:scores``."""
         return not _BLANK.search(text) and self._in_text.search(text) is not None
 
@@ -93,8 +93,8 @@ def mentions_in(content: bytes, words: Words) -> tuple[Mention, ...]:
     if isinstance(tree, ParseFailure):
         return tuple(places_in(content, words))
     lines = content.removeprefix(b"\xef\xbb\xbf").splitlines()
-    found = {mention for node in ast.walk(tree) for mention in _of_node(node, words, lines)}
-    return tuple(sorted(found, key=lambda one: (one.line, one.column, one.what)))
+    mentions = {mention for node in ast.walk(tree) for mention in _of_node(node, words, lines)}
+    return tuple(sorted(mentions, key=lambda mention: (mention.line, mention.column, mention.what)))
 
 
 def _of_node(node: ast.AST, words: Words, lines: list[bytes]) -> Iterator[Mention]:
@@ -106,7 +106,7 @@ def _of_node(node: ast.AST, words: Words, lines: list[bytes]) -> Iterator[Mentio
             line, end = node.end_lineno or node.lineno, node.end_col_offset or node.col_offset
             yield _mention("attribute", node.attr, line, end - len(node.attr.encode()), lines)
     elif isinstance(node, ast.Constant):
-        if isinstance(node.value, str) and words.tells(node.value):
+        if isinstance(node.value, str) and words.occur_in(node.value):
             yield _mention("string", node.value, node.lineno, node.col_offset, lines)
     elif isinstance(node, ast.alias):
         last = node.name.rpartition(".")[2]
@@ -140,7 +140,7 @@ def with_renamed_strings(content: bytes, name: str, new: str) -> bytes:
     mark = len(content) - len(content.removeprefix(b"\xef\xbb\xbf"))
     places: list[tuple[int, int, int]] = []
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and words.tells(node.value):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and words.occur_in(node.value):
             end = node.end_col_offset or 0
             offset = mark if node.lineno == 1 else 0
             literal = lines[node.lineno - 1][node.col_offset + offset : end + offset]

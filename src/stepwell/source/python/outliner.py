@@ -69,8 +69,10 @@ def parse(content: bytes) -> ast.Module | ParseFailure:
     try:
         return syntax_tree(content)
     except SyntaxError as error:
-        told = error if content.isascii() else _in_characters(content, error)
-        return ParseFailure(told.msg or "invalid syntax", max(told.lineno or 1, 1), max(told.offset or 1, 1))
+        failure = error if content.isascii() else _in_characters(content, error)
+        return ParseFailure(
+            failure.msg or "invalid syntax", max(failure.lineno or 1, 1), max(failure.offset or 1, 1)
+        )
     except (RecursionError, MemoryError):
         return ParseFailure("nested too deeply", 1, 1)
     except (ValueError, OverflowError) as error:
@@ -168,8 +170,8 @@ def _base(expression: ast.expr) -> str:
 def _column(statement: ast.ClassDef, lines: list[bytes]) -> int:
     """Return the column of a class name; only blanks precede it, so bytes equal characters."""
     line = lines[statement.lineno - 1] if statement.lineno <= len(lines) else b""
-    found = _CLASS_NAME.match(line.removeprefix(b"\xef\xbb\xbf"))
-    return found.end() + 1 if found else statement.col_offset + 1
+    match = _CLASS_NAME.match(line.removeprefix(b"\xef\xbb\xbf"))
+    return match.end() + 1 if match else statement.col_offset + 1
 
 
 def _assigned(statement: ast.Assign | ast.AnnAssign) -> Iterator[Binding]:

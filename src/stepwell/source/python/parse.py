@@ -62,19 +62,19 @@ class PythonSource:
 
     @cached_property
     def _starts(self) -> list[int]:
-        return [0, *(found.end() for found in _LINE_END.finditer(self.text))]
+        return [0, *(match.end() for match in _LINE_END.finditer(self.text))]
 
     @cached_property
     def _comments(self) -> dict[int, str]:
         lines = io.StringIO(self.text, newline=None).readline
-        found: dict[int, str] = {}
+        comments: dict[int, str] = {}
         try:
             for token in tokenize.generate_tokens(lines):
                 if token.type == tokenize.COMMENT:
-                    found[token.start[0]] = token.string.lstrip("#").strip()
+                    comments[token.start[0]] = token.string.lstrip("#").strip()
         except (tokenize.TokenError, SyntaxError):  # the parser knows more: the comments so far are kept
             pass
-        return found
+        return comments
 
     def _line(self, line: int) -> str:
         stop = self._starts[line] if line < len(self._starts) else len(self.text)
@@ -139,7 +139,7 @@ def _decoded(path: str, content: bytes) -> str | Diagnostic:
 
 
 def _invalid(path: str, text: str, error: SyntaxError) -> Diagnostic:
-    lines = [0, *(found.end() for found in _LINE_END.finditer(text))]
+    lines = [0, *(match.end() for match in _LINE_END.finditer(text))]
     line = min(max(error.lineno or 1, 1), len(lines))
     stop = lines[line] if line < len(lines) else len(text)
     at = min(lines[line - 1] + max((error.offset or 1) - 1, 0), stop)

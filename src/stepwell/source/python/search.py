@@ -44,11 +44,11 @@ class SourceView:
 
     def classes(self, name: str) -> tuple[Defined, ...]:
         """Return the definitions of a class by path; files reached by several links count once."""
-        found: dict[tuple[str, int], Defined] = {}
+        classes: dict[tuple[str, int], Defined] = {}
         for item in self.index.classes.get(name, ()):
             if self.sees(item.file):
-                found.setdefault((item.file.real, item.outline.line), item)
-        return tuple(found.values())
+                classes.setdefault((item.file.real, item.outline.line), item)
+        return tuple(classes.values())
 
     def class_at(self, path: str, qualified: str) -> Defined | None:
         """Return a class by its file and qualified name; ``None`` if it does not exist or is not visible.
@@ -129,10 +129,10 @@ def span_in(root: str, path: str, line: int, column: int, length: int) -> Span:
     )
     start = 0
     for _ in range(line - 1):
-        found = _LINE_END.search(text, start)
-        if found is None:
+        match = _LINE_END.search(text, start)
+        if match is None:
             return Span(path, line, column, line, column + length)
-        start = found.end()
+        start = match.end()
     begin = start + column - 1
     end = begin + length
     if end > len(text):

@@ -29,7 +29,7 @@ _PASSES: Final = 10
 
 def fix_all(
     project: Project,
-    found: tuple[Diagnostic, ...],
+    findings: tuple[Diagnostic, ...],
     today: date,
     plugins: FindPlugins,
     is_selected: Callable[[Diagnostic], bool],
@@ -48,11 +48,11 @@ def fix_all(
     edits = FileEdits(project)
     fixed: list[Diagnostic] = []
     for _ in range(_PASSES):
-        done = list(_apply(edits, _in_reverse(found), unsafe=unsafe))
+        done = list(_apply(edits, _in_reverse(findings), unsafe=unsafe))
         fixed += done
         if not done:
             break
-        found = tuple(filter(is_selected, findings_with(project, edits.files, today, plugins)))
+        findings = tuple(filter(is_selected, findings_with(project, edits.files, today, plugins)))
     return edits, tuple(fixed)
 
 
@@ -74,9 +74,9 @@ def correct_schema_comments(edits: FileEdits, is_wanted: Callable[[str], bool]) 
     return count
 
 
-def with_edits(project: Project, found: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+def with_edits(project: Project, findings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """Return findings whose fixes have text edits; fixes that cannot be applied are dropped."""
-    return tuple(map(_Describer(project), found))
+    return tuple(map(_Describer(project), findings))
 
 
 class _Describer:
@@ -99,9 +99,9 @@ class _Describer:
         return replace(finding, fix=replace(fix, edits=(_text_edit(path, before, after),)))
 
 
-def _in_reverse(found: Iterable[Diagnostic]) -> list[Diagnostic]:
+def _in_reverse(findings: Iterable[Diagnostic]) -> list[Diagnostic]:
     """Return findings from the end of each file, so that earlier positions remain valid; moves come last."""
-    with_fix = [finding for finding in found if finding.fix is not None]
+    with_fix = [finding for finding in findings if finding.fix is not None]
     return sorted(with_fix, key=_place, reverse=True)
 
 
@@ -112,9 +112,9 @@ def _place(finding: Diagnostic) -> tuple[bool, str, int, int]:
     return fix.action not in ("move", "delete"), fix.span.path, fix.span.line, fix.span.column
 
 
-def _apply(edits: FileEdits, found: Iterable[Diagnostic], *, unsafe: bool) -> Iterator[Diagnostic]:
+def _apply(edits: FileEdits, findings: Iterable[Diagnostic], *, unsafe: bool) -> Iterator[Diagnostic]:
     """Plan fixes, and yield the findings that they resolve."""
-    for finding in found:
+    for finding in findings:
         fix = finding.fix
         if fix is not None and (fix.is_safe or unsafe):
             with suppress(EditRefused, LookupError):
@@ -148,7 +148,7 @@ def _plan(edits: FileEdits, fix: Fix) -> None:
 
 def _offset(document: Document, span: Span) -> int:
     """Return the position of a span in a text that still has its line."""
-    starts = [0, *(found.end() for found in _LINE_BREAK.finditer(document.text))]
+    starts = [0, *(match.end() for match in _LINE_BREAK.finditer(document.text))]
     if span.line > len(starts):
         raise LookupError(span.path)
     start = starts[span.line - 1]
@@ -194,13 +194,13 @@ def _value_of(text: str) -> object:
 def _without_comment(content: bytes, document: Document, offset: int) -> bytes:
     """Return a file without the comment at a position, and without its line if that is empty."""
     text = document.text
-    found = _LINE_BREAK.search(text, offset)
-    end = found.start() if found else len(text)
+    match = _LINE_BREAK.search(text, offset)
+    end = match.start() if match else len(text)
     start = offset
     while start and text[start - 1] in " \t":
         start -= 1
     if not start or text[start - 1] in "\r\n":
-        end = found.end() if found else end
+        end = match.end() if match else end
     mark = content[: len(content) - len(text.encode())]
     return mark + (text[:start] + text[end:]).encode()
 

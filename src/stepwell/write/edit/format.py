@@ -190,8 +190,8 @@ class _TextLines:
     def add(self, offset: int) -> str:
         """Return the comment in the rest of a line, with its blanks before it."""
         end = self.line_end(offset)
-        found = next((start for start in sorted(self.comments) if offset <= start < end), None)
-        return "" if found is None else f"  {self.comments[found]}"
+        start_before = next((start for start in sorted(self.comments) if offset <= start < end), None)
+        return "" if start_before is None else f"  {self.comments[start_before]}"
 
     def between(self, start: int, end: int) -> list[str]:
         """Return the whole lines between two positions."""
@@ -253,8 +253,8 @@ class _YamlLayout(_TextLines):
     def _is_flow(self, pointer: Pointer) -> bool:
         start, end = self.values[pointer]
         value = self.text[start:end]
-        found = _PROPERTIES.match(value)
-        return value[found.end() if found else 0 :][:1] in ("{", "[")
+        match = _PROPERTIES.match(value)
+        return value[match.end() if match else 0 :][:1] in ("{", "[")
 
     def _is_block(self, pointer: Pointer) -> bool:
         """Return whether a value is a collection in block style; an alias is none."""
@@ -330,8 +330,8 @@ class _YamlLayout(_TextLines):
         written = self.text[start:end]
         data = _at(self.document.data, pointer)
         if self._is_block(pointer):
-            found = _PROPERTIES.match(written)
-            anchor = found.group().strip() if found else ""
+            match = _PROPERTIES.match(written)
+            anchor = match.group().strip() if match else ""
             children = [key for key in (*self.keys, *self.values) if key[:-1] == pointer and key]
             first = min(
                 self.keys[key][0] if key in self.keys else self._dash(key)
@@ -412,8 +412,8 @@ class _YamlLayout(_TextLines):
         """Return a flow collection in one line with usual spacing; scalars keep their text."""
         start, end = self.values[pointer]
         written = self.text[start:end]
-        found = _PROPERTIES.match(written)
-        anchor = found.group() if found else ""
+        match = _PROPERTIES.match(written)
+        anchor = match.group() if match else ""
         opening = written[len(anchor) :][:1]
         data = _at(self.document.data, pointer)
         if opening == "[" and isinstance(data, tuple):

@@ -57,8 +57,8 @@ class Text(NamedTuple):
     @property
     def newline(self) -> str:
         """The line break of the file; LF for a file of one line."""
-        found = _LINE_END.search(self.text)
-        return (found.group() if found else "") or "\n"
+        match = _LINE_END.search(self.text)
+        return (match.group() if match else "") or "\n"
 
     def line_start(self, offset: int) -> int:
         """Return the start of the line that contains an offset."""
@@ -66,13 +66,13 @@ class Text(NamedTuple):
 
     def line_end(self, offset: int) -> int:
         """Return the end of the line that contains an offset, before its line break."""
-        found = _LINE_END.search(self.text, offset)
-        return found.start() if found else len(self.text)
+        match = _LINE_END.search(self.text, offset)
+        return match.start() if match else len(self.text)
 
     def next_line(self, offset: int) -> int:
         """Return the start of the next line, or the end of the text."""
-        found = _LINE_END.search(self.text, offset)
-        return found.end() if found else len(self.text)
+        match = _LINE_END.search(self.text, offset)
+        return match.end() if match else len(self.text)
 
     def indentation(self, offset: int) -> str:
         """Return blanks as wide as the text before an offset in its line."""
@@ -123,14 +123,14 @@ def _comment_stretches(document: Document) -> list[Stretch]:
     text = document.text
     if "#" not in text:
         return []
-    found = list(_outside(document, needs_blank=not document.path.endswith(".toml")))
+    stretches = list(_outside(document, needs_blank=not document.path.endswith(".toml")))
     if not document.path.endswith(".toml"):
         for start, end in document.locate(text).values.values():
             header = _HEADER.match(text, start, end)
             if header is not None:
                 stop = header.start(1) + len(header[1].rstrip())
-                found.append((header.start(1), stop))
-    return sorted(found)
+                stretches.append((header.start(1), stop))
+    return sorted(stretches)
 
 
 def _outside(document: Document, *, needs_blank: bool) -> Iterator[Stretch]:
@@ -141,7 +141,7 @@ def _outside(document: Document, *, needs_blank: bool) -> Iterator[Stretch]:
         is_comment = not needs_blank or offset == 0 or text[offset - 1] in " \t\r\n"
         end = offset + 1
         if is_comment and not document.holds(offset):
-            found = _LINE_END.search(text, offset)
-            end = found.start() if found else len(text)
+            match = _LINE_END.search(text, offset)
+            end = match.start() if match else len(text)
             yield offset, offset + len(text[offset:end].rstrip())
         offset = text.find("#", end)

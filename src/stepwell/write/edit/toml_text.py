@@ -87,13 +87,13 @@ def _all_renamed(text: Text, change: Rename) -> Iterator[str]:
     depth = len([step for step in change.pointer if isinstance(step, str)]) - 1
     names = [step for step in change.pointer if isinstance(step, str)]
     edits: list[Stretch] = []
-    starts = [found.end() for found in _HEADER.finditer(text.text)]
+    starts = [match.end() for match in _HEADER.finditer(text.text)]
     starts += [text.line_start(start) for start, _ in text.keys.values()]
     for start in starts:
         offset, parts = start, []
-        while (found := _PART.match(text.text, offset)) is not None:
-            parts.append(found.span(1))
-            offset = found.end()
+        while (match := _PART.match(text.text, offset)) is not None:
+            parts.append(match.span(1))
+            offset = match.end()
             if text.text[offset : offset + 1] != ".":
                 break
             offset += 1
@@ -239,8 +239,8 @@ def _removed(text: Text, pointer: Pointer, document: Document) -> Iterator[str]:
 
 def _headers(text: Text) -> list[tuple[int, Pointer]]:
     """Return the positions of all headers with their tables, in order."""
-    found = [(start, pointer) for pointer, (start, _) in text.values.items() if _is_header(text, pointer)]
-    return sorted(found, key=lambda item: (item[0], len(item[1])))
+    headers = [(start, pointer) for pointer, (start, _) in text.values.items() if _is_header(text, pointer)]
+    return sorted(headers, key=lambda item: (item[0], len(item[1])))
 
 
 def _inserted(text: Text, change: Set, order: Sequence[str]) -> Iterator[str]:

@@ -145,8 +145,8 @@ def _opens(text: Text, pointer: Pointer) -> str:
     """Return the first character of a value after its anchor."""
     start, end = text.values.get(pointer, (0, 0))
     value = text.text[start:end]
-    found = _PROPERTIES.match(value)
-    return value[found.end() : found.end() + 1] if found else ""
+    match = _PROPERTIES.match(value)
+    return value[match.end() : match.end() + 1] if match else ""
 
 
 def _entry_start(text: Text, pointer: Pointer) -> int | None:

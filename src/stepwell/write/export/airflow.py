@@ -37,10 +37,10 @@ _VARIABLE: Final = "STEPWELL_SET_"
 def export(pipeline: Pipeline) -> Checked[str]:
     """Return a DAG file for Airflow 3 and findings; the text is valid only without errors."""
     planned = jobs_of(pipeline)
-    found = list(planned.diagnostics)
+    findings = list(planned.diagnostics)
     if not planned.value:
         why = f"`{pipeline.name}` has no steps"
-        found.append(Diagnostic("cannot-export", Severity.ERROR, why))
+        findings.append(Diagnostic("cannot-export", Severity.ERROR, why))
     names = _variables(job.id for job in planned.value)
     lines = [*_HEAD.splitlines(), "", *_command(pipeline), "", *_dag(pipeline)]
     for job in planned.value:
@@ -53,7 +53,7 @@ def export(pipeline: Pipeline) -> Checked[str]:
     ]
     if edges:
         lines += ["", *edges]
-    return Checked("\n".join(lines) + "\n", tuple(found))
+    return Checked("\n".join(lines) + "\n", tuple(findings))
 
 
 def _command(pipeline: Pipeline) -> Iterator[str]:

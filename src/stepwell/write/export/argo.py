@@ -36,10 +36,10 @@ def export(pipeline: Pipeline) -> Checked[str]:
 class _Workflow:
     """Workflow under construction."""
 
-    def __init__(self, pipeline: Pipeline, jobs: tuple[Job, ...], found: list[Diagnostic]) -> None:
+    def __init__(self, pipeline: Pipeline, jobs: tuple[Job, ...], findings: list[Diagnostic]) -> None:
         self._pipeline = pipeline
         self._jobs = jobs
-        self._found = found
+        self._found = findings
         self._tasks = dict(
             zip((job.id for job in jobs), _apart(_dashed(job.id) for job in jobs), strict=True)
         )
@@ -50,7 +50,7 @@ class _Workflow:
                 self._asked[name]["value"] = value = written(default)
                 if _OPENS in value:
                     why = f"the parameter `{name}` has the default `{_short(value)}`, and {_WHY}"
-                    found.append(Diagnostic("cannot-export", Severity.ERROR, why))
+                    findings.append(Diagnostic("cannot-export", Severity.ERROR, why))
 
     def written(self) -> Checked[str]:
         """Return the complete workflow."""

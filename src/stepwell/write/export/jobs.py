@@ -57,12 +57,12 @@ def _filled(registry: Registry, pipeline: Pipeline, node: Node, reader: SourceRe
     own = () if workspace is None else (own_folder(registry.project, workspace),)
     sees = SourceView(registry.code.index(), (*own, *registry.project.settings.component_folders))
     components = registry.view(workspace).components(node.definition.name)
-    found: dict[str, Any] = {}
+    filled: dict[str, Any] = {}
     for kind in ("builder", "config"):
         place = components[kind].place
         if place is not None:
-            found.update(_settings(defaults_of(reader, sees, place)))
-    return replace(node, config={**found, **node.config}) if found else node
+            filled.update(_settings(defaults_of(reader, sees, place)))
+    return replace(node, config={**filled, **node.config}) if filled else node
 
 
 def _settings(defaults: Mapping[str, Any]) -> dict[str, Any]:
@@ -255,11 +255,11 @@ class Job:
     def setting(self, *names: str) -> Any:
         """Return a compute setting from the configuration or ``compute`` in the interface, if set."""
         compute = (self.definition.interface or _NOTHING).get("compute") or _NOTHING
-        for said in (self.node.config, compute):
+        for settings in (self.node.config, compute):
             for name in names:
-                if said.get(name) is not None:
-                    parameter = parameter_named(said[name])
-                    return thaw(said[name]) if parameter is None else Parameter(parameter)
+                if settings.get(name) is not None:
+                    parameter = parameter_named(settings[name])
+                    return thaw(settings[name]) if parameter is None else Parameter(parameter)
         return None
 
 
@@ -268,7 +268,7 @@ _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 def jobs_of(pipeline: Pipeline) -> Checked[tuple[Job, ...]]:
     """Return the jobs of a pipeline in topological order, and errors for steps that cannot be exported."""
-    found = [
+    planned = [
         cannot(node, f"depends on `{needed}`, which is not in the pipeline")
         for node in pipeline.nodes.values()
         for needed in node.needs
@@ -277,8 +277,8 @@ def jobs_of(pipeline: Pipeline) -> Checked[tuple[Job, ...]]:
     for name, default in pipeline.parameters.items():
         if not _is_json(default):
             why = f"the default of the parameter `{name}` cannot be represented in JSON: {thaw(default)}"
-            found.append(Diagnostic("cannot-export", Severity.ERROR, why))
-    found += (
+            planned.append(Diagnostic("cannot-export", Severity.ERROR, why))
+    planned += (
         cannot(node, f"has the configuration `{key}: {thaw(value)}`, which cannot be represented in JSON")
         for node in pipeline.nodes.values()
         for key, value in node.config.items()
@@ -288,10 +288,10 @@ def jobs_of(pipeline: Pipeline) -> Checked[tuple[Job, ...]]:
         order = pipeline.order
     except PipelineError as error:
         place = next(iter(pipeline.nodes.values())).place
-        found.append(Diagnostic("cannot-export", Severity.ERROR, str(error), place))
-        return Checked((), tuple(found))
-    jobs = tuple(job for item in order if (job := _job(pipeline, pipeline.nodes[item], found)) is not None)
-    return Checked(jobs, tuple(found))
+        planned.append(Diagnostic("cannot-export", Severity.ERROR, str(error), place))
+        return Checked((), tuple(planned))
+    jobs = tuple(job for item in order if (job := _job(pipeline, pipeline.nodes[item], planned)) is not None)
+    return Checked(jobs, tuple(planned))
 
 
 def written(value: Any) -> str:
@@ -304,22 +304,22 @@ def cannot(node: Node, why: str, help_text: str | None = None) -> Diagnostic:
     return Diagnostic("cannot-export", Severity.ERROR, f"`{node.id}` {why}", node.place, help_text)
 
 
-def texts_of(said: Mapping[str, Any]) -> dict[str, Text]:
+def texts_of(settings: Mapping[str, Any]) -> dict[str, Text]:
     """Return a mapping of a configuration with values as text."""
-    return {name: _text(value) for name, value in said.items()}
+    return {name: _text(value) for name, value in settings.items()}
 
 
-def _job(pipeline: Pipeline, node: Node, found: list[Diagnostic]) -> Job | None:
+def _job(pipeline: Pipeline, node: Node, findings: list[Diagnostic]) -> Job | None:
     definition = node.definition
     if definition is None:
-        found.append(cannot(node, f"uses the unknown step `{node.step}`"))
+        findings.append(cannot(node, f"uses the unknown step `{node.step}`"))
         return None
     interface = definition.interface
     if interface is None:
         help_text = "add an `interface` with the inputs, the outputs and the arguments of the script"
-        found.append(cannot(node, f"uses `{definition.name}`, which has no interface", help_text))
+        findings.append(cannot(node, f"uses `{definition.name}`, which has no interface", help_text))
         return None
-    sources = {name: _named(pipeline, node, item, found) for name, item in node.inputs.items()}
+    sources = {name: _named(pipeline, node, item, findings) for name, item in node.inputs.items()}
     inputs = {
         name: Input(
             name,
@@ -335,20 +335,20 @@ def _job(pipeline: Pipeline, node: Node, found: list[Diagnostic]) -> Job | None:
         name: Output(name, item.get("path"), item.get("property_path", ""))
         for name, item in interface.get("outputs", {}).items()
     }
-    found += (
+    findings += (
         cannot(node, f"connects `{name}`, which is not an input of `{definition.name}`")
         for name in (*node.inputs, *node.given)
         if name not in inputs
     )
     for parameter in node.given.values():
-        _ask(pipeline, node, parameter, found)
+        _ask(pipeline, node, parameter, findings)
     config = dict(node.config) if node.job_type is None else {**node.config, "job_type": node.job_type}
-    found += (
+    findings += (
         cannot(node, f"needs a value for {what}", f"add `{key}` to its `config`")
         for what, key in missing_settings(interface, config)
     )
     for _, parameter in parameters_in(node.config):
-        _ask(pipeline, node, parameter, found)
+        _ask(pipeline, node, parameter, findings)
     words = arguments_of(interface, config)
     return Job(
         node,
@@ -360,7 +360,7 @@ def _job(pipeline: Pipeline, node: Node, found: list[Diagnostic]) -> Job | None:
     )
 
 
-def _named(pipeline: Pipeline, node: Node, source: OutputOf, found: list[Diagnostic]) -> OutputOf:
+def _named(pipeline: Pipeline, node: Node, source: OutputOf, findings: list[Diagnostic]) -> OutputOf:
     """Return an output by name or alias."""
     giver = pipeline.nodes.get(source.node)
     interface = giver and giver.definition and giver.definition.interface
@@ -372,7 +372,7 @@ def _named(pipeline: Pipeline, node: Node, source: OutputOf, found: list[Diagnos
             source.output not in outputs and source.output in output.get("aliases", ())
         ):
             return OutputOf(source.node, name)
-    found.append(cannot(node, f"reads `{source}`, which is not an output of `{source.node}`"))
+    findings.append(cannot(node, f"reads `{source}`, which is not an output of `{source.node}`"))
     return source
 
 
@@ -390,6 +390,6 @@ def _text(value: Any) -> Text:
     return written(value) if parameter is None else Parameter(parameter)
 
 
-def _ask(pipeline: Pipeline, node: Node, name: str, found: list[Diagnostic]) -> None:
+def _ask(pipeline: Pipeline, node: Node, name: str, findings: list[Diagnostic]) -> None:
     if name not in pipeline.parameters:
-        found.append(cannot(node, f"uses the parameter `{name}`, which is not in the pipeline"))
+        findings.append(cannot(node, f"uses the parameter `{name}`, which is not in the pipeline"))

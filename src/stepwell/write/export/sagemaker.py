@@ -42,7 +42,7 @@ def request_of(job: Job, wording: Wording) -> dict[str, Any] | None:
     if kind not in _KINDS:
         known = ", ".join(_KINDS)
         why = f"uses `{job.definition.name}` of type `{kind}`, which SageMaker pipelines do not support"
-        wording.found.append(cannot(job.node, why, f"supported types: {known}"))
+        wording.findings.append(cannot(job.node, why, f"supported types: {known}"))
         return None
     word, form = _KINDS[kind]
     step = {"Name": wording.name(job), "Type": word, **form(job, wording)}
@@ -138,7 +138,7 @@ def _container(job: Job, wording: Wording) -> dict[str, Any]:
     if len(data) != 1:
         counted = "none" if not data else "several"
         why = f"must have exactly one input with model artifacts, got {counted}"
-        wording.found.append(cannot(job.node, why, "set `type: model_artifacts` for one input"))
+        wording.findings.append(cannot(job.node, why, "set `type: model_artifacts` for one input"))
     return {
         "Image": image(job, wording),
         "Environment": environment(job, wording),
@@ -153,7 +153,7 @@ def _transform(job: Job, wording: Wording) -> dict[str, Any]:
         (names if item.name == "model_name" else rows).append(uri)
     if len(names) != 1 or len(rows) != 1:
         why = "must have exactly the inputs `model_name` and one for the data"
-        wording.found.append(cannot(job.node, why))
+        wording.findings.append(cannot(job.node, why))
     data: dict[str, Any] = {
         "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": rows[0] if rows else ""}}
     }
@@ -190,11 +190,11 @@ def _lambda(job: Job, wording: Wording) -> dict[str, Any]:
     return step
 
 
-def _has_path(job: Job, one: Input, wording: Wording) -> bool:
-    if one.path is None:
-        why = f"reads `{one.name}`, which has no `path` in the interface"
-        wording.found.append(cannot(job.node, why))
-    return one.path is not None
+def _has_path(job: Job, channel: Input, wording: Wording) -> bool:
+    if channel.path is None:
+        why = f"reads `{channel.name}`, which has no `path` in the interface"
+        wording.findings.append(cannot(job.node, why))
+    return channel.path is not None
 
 
 def _local(name: str, place: Mapping[str, Any], path: str | None) -> dict[str, Any]:
@@ -254,4 +254,4 @@ def export(pipeline: Pipeline) -> Checked[str]:
         "PipelineExperimentConfig": _EXPERIMENT,
         "Steps": steps,
     }
-    return Checked(json.dumps(definition, indent=2) + "\n", tuple(wording.found))
+    return Checked(json.dumps(definition, indent=2) + "\n", tuple(wording.findings))

@@ -39,8 +39,8 @@ def join(on: str, *values: Any) -> dict[str, Any]:
 class Wording:
     """State shared by the steps of a definition during export."""
 
-    def __init__(self, pipeline: Pipeline, jobs: tuple[Job, ...], found: list[Diagnostic]) -> None:
-        self.found = found
+    def __init__(self, pipeline: Pipeline, jobs: tuple[Job, ...], findings: list[Diagnostic]) -> None:
+        self.findings = findings
         self._pipeline = pipeline
         self._jobs = {job.id: job for job in jobs}
         self._asked: dict[str, dict[str, Any]] = {}
@@ -49,10 +49,10 @@ class Wording:
         """Return the parameters of the pipeline, then those added by steps."""
         stated = []
         for name, default in self._pipeline.parameters.items():
-            one = {"Name": name, "Type": _TYPES.get(type(default), "String")}
+            parameter = {"Name": name, "Type": _TYPES.get(type(default), "String")}
             if default is not None:
-                one["DefaultValue"] = default if type(default) in _TYPES else written(default)
-            stated.append(one)
+                parameter["DefaultValue"] = default if type(default) in _TYPES else written(default)
+            stated.append(parameter)
         return [*stated, *self._asked.values()]
 
     def ask(self, name: str, default: Any = None) -> dict[str, str]:
@@ -84,7 +84,7 @@ class Wording:
         """The name of a step."""
         if not _STEP.fullmatch(job.id):
             why = "has an id of more than 64 characters, the limit of SageMaker"
-            self.found.append(cannot(job.node, why))
+            self.findings.append(cannot(job.node, why))
         return job.id
 
     def output(self, job: Job, *below: str) -> dict[str, Any]:
@@ -92,14 +92,16 @@ class Wording:
         execution = {"Get": "Execution.PipelineExecutionId"}
         return join("/", self.ask("output-prefix"), execution, job.id, *below)
 
-    def fed(self, job: Job, one: Input) -> Any:
+    def fed(self, job: Job, channel: Input) -> Any:
         """Return the source of an input; ``None`` for an unconnected optional one."""
-        if isinstance(one.source, Parameter):
-            return {"Get": f"Parameters.{one.source.name}"}
-        if one.source is not None:
-            return self._reference(job, one.source)
-        if one.required:
-            self.found.append(cannot(job.node, f"needs the input `{one.name}`, which is not connected"))
+        if isinstance(channel.source, Parameter):
+            return {"Get": f"Parameters.{channel.source.name}"}
+        if channel.source is not None:
+            return self._reference(job, channel.source)
+        if channel.required:
+            self.findings.append(
+                cannot(job.node, f"needs the input `{channel.name}`, which is not connected")
+            )
         return None
 
     def _reference(self, job: Job, source: OutputOf) -> Any:
@@ -111,7 +113,7 @@ class Wording:
         if not _PATH.fullmatch(path):
             help_text = "set `property_path` of the output in the interface"
             shown = f"the invalid property path `{path}`" if path else "no property path"
-            self.found.append(cannot(job.node, f"reads `{source}`, which has {shown}", help_text))
+            self.findings.append(cannot(job.node, f"reads `{source}`, which has {shown}", help_text))
         return {"Get": f"Steps.{giver.id}.{path}"}
 
 
@@ -193,18 +195,20 @@ def training(job: Job, wording: Wording) -> dict[str, Any]:
     return {"Arguments": request}
 
 
-def _channels(job: Job, one: Input, uri: Any, wording: Wording) -> Iterator[dict[str, Any]]:
+def _channels(job: Job, channel: Input, uri: Any, wording: Wording) -> Iterator[dict[str, Any]]:
     """The channels of a training job, each a folder below the one that all of them share."""
-    path = (one.path or "").rstrip("/")
+    path = (channel.path or "").rstrip("/")
     inside = path.removeprefix(f"{_CHANNELS}/")
-    if one.channels and path == _CHANNELS:
-        named = {name: join("/", uri, name) for name in one.channels}
-    elif not one.channels and path != inside and "/" not in inside:
+    if channel.channels and path == _CHANNELS:
+        named = {name: join("/", uri, name) for name in channel.channels}
+    elif not channel.channels and path != inside and "/" not in inside:
         named = {inside: uri}
     else:
-        why = f"reads `{one.name}` from `{path}`, but inputs of a training job are in `{_CHANNELS}/CHANNEL`"
+        why = (
+            f"reads `{channel.name}` from `{path}`, but inputs of a training job are in `{_CHANNELS}/CHANNEL`"
+        )
         help_text = f"set `channels` for the path `{_CHANNELS}`, or use a path directly below it"
-        wording.found.append(cannot(job.node, why, help_text))
+        wording.findings.append(cannot(job.node, why, help_text))
         return
     for name, place in named.items():
         source = {"S3DataType": "S3Prefix", "S3Uri": place, "S3DataDistributionType": "FullyReplicated"}
@@ -213,12 +217,12 @@ def _channels(job: Job, one: Input, uri: Any, wording: Wording) -> Iterator[dict
 
 def _hyperparameters(job: Job, wording: Wording) -> dict[str, Any]:
     """Return the hyperparameters; in script mode they are JSON and include the script's location."""
-    said = job.node.config.get("hyperparameters")
-    plain = texts_of(said) if isinstance(said, Mapping) else {}
+    stated = job.node.config.get("hyperparameters")
+    plain = texts_of(stated) if isinstance(stated, Mapping) else {}
     if job.entry_point is None:
         return {name: wording.text(value) for name, value in plain.items()}
     given = {**plain, **{flag.lstrip("-"): value for flag, value in job.arguments}}
-    told: dict[str, Any] = {
+    hyperparameters: dict[str, Any] = {
         name: wording.text(value) if isinstance(value, Parameter) else json.dumps(value)
         for name, value in given.items()
     }
@@ -228,10 +232,12 @@ def _hyperparameters(job: Job, wording: Wording) -> dict[str, Any]:
     if job.bundle is not None and place is None:
         code = join("/", wording.ask("code-prefix"), f"{job.bundle}.tar.gz")
         program = program.rpartition("/")[2]
-    told["sagemaker_submit_directory"] = json.dumps(code) if isinstance(code, str) else code
-    told["sagemaker_program"] = json.dumps(program)
-    told["sagemaker_container_log_level"] = "20"
+    hyperparameters["sagemaker_submit_directory"] = json.dumps(code) if isinstance(code, str) else code
+    hyperparameters["sagemaker_program"] = json.dumps(program)
+    hyperparameters["sagemaker_container_log_level"] = "20"
     region = job.setting("region")
     if region is not None:
-        told["sagemaker_region"] = json.dumps(region) if isinstance(region, str) else wording.setting(region)
-    return told
+        hyperparameters["sagemaker_region"] = (
+            json.dumps(region) if isinstance(region, str) else wording.setting(region)
+        )
+    return hyperparameters

@@ -375,8 +375,8 @@ def _renamed(base: Rows, renaming: Rows, changing: Rows) -> tuple[Rows, Rows]:
     return base, changing
 
 
-def _same(one: object, other: object) -> bool:
-    return repr(one) == repr(other)  # the order of mappings counts
+def _same(left: object, right: object) -> bool:
+    return repr(left) == repr(right)  # the order of mappings counts
 
 
 def _sequence(base: Sequence[str], ours: Sequence[str], theirs: Sequence[str], where: str) -> list[str]:

@@ -141,15 +141,15 @@ def merged(
 ) -> tuple[tuple[PlannedDefinition, ...], tuple[Diagnostic, ...]]:
     """Merge entries of several sources; the first source takes precedence."""
     result: dict[EntryKey, PlannedDefinition] = {}
-    found: list[Diagnostic] = []
+    findings: list[Diagnostic] = []
     for entry in entries:
         first = result.get(entry.key)
         if first is None:
             result[entry.key] = entry
         else:
-            found += _differences(first, entry)
+            findings += _differences(first, entry)
             result[entry.key] = _together(first, entry)
-    return tuple(result.values()), tuple(found)
+    return tuple(result.values()), tuple(findings)
 
 
 def _differences(first: PlannedDefinition, other: PlannedDefinition) -> Iterator[Diagnostic]:

@@ -52,7 +52,7 @@ def pipeline_entry(
         making.from_configuration()
     layer = Layer.CORE if workspace is None else Layer.LOCAL
     return PlannedDefinition("pipelines", layer, workspace, making.made(), making.graph()), tuple(
-        making.found
+        making.findings
     )
 
 
@@ -64,7 +64,7 @@ class _Making:
         self._origin: dict[Pointer, Pointer] = {}
         self._data: dict[str, Any] = {}
         self._steps: list[dict[str, Any]] = []
-        self.found: list[Diagnostic] = []
+        self.findings: list[Diagnostic] = []
 
     def from_dag(self) -> None:
         data = self._document.data
@@ -141,9 +141,9 @@ class _Making:
                 self._report_kept(f"a step of a pipeline has no field `{key}`", f"x-{key}", (*here, key))
         return place
 
-    def _add(self, one: str, word: str, here: Pointer, inner: Pointer = ()) -> int:
+    def _add(self, step_id: str, word: str, here: Pointer, inner: Pointer = ()) -> int:
         place = len(self._steps)
-        self._steps.append({"id": one, "step": word})
+        self._steps.append({"id": step_id, "step": word})
         self._origin["steps", place] = self._origin["steps", place, "id"] = here
         self._origin["steps", place, "step"] = here + inner
         return place
@@ -167,9 +167,9 @@ class _Making:
         self._data[field] = value
         self._origin[field,] = place
 
-    def _describe(self, said: Any, place: Pointer) -> None:
-        if isinstance(said, str) and said.strip():
-            self._state("description", said.strip(), place)
+    def _describe(self, description: Any, place: Pointer) -> None:
+        if isinstance(description, str) and description.strip():
+            self._state("description", description.strip(), place)
         else:
             self._state("description", f"Purpose of {self._data['name']}.", ("pipeline_name",))
 
@@ -185,26 +185,28 @@ class _Making:
         self._report_kept(f"a pipeline has no field `{key}`", new, place)
 
     def _report_kept(self, words: str, new: str, place: Pointer) -> None:
-        self.found.append(note("kept-as-own", f"{words}; it is kept as `{new}`", self._document, place))
+        self.findings.append(note("kept-as-own", f"{words}; it is kept as `{new}`", self._document, place))
 
     def _skip(self, words: str, place: Pointer) -> None:
         message = f"{words}; skipped"
-        self.found.append(
+        self.findings.append(
             fail("not-carried", message, self._document, place, "fix the source, or add it by hand")
         )
 
     def _beyond(self, about: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the metadata that the definition does not contain."""
-        said = (self._data["name"], self._data["description"])
+        stated = (self._data["name"], self._data["description"])
         return {
-            key: item for key, item in about.items() if key not in ("name", "description") or item not in said
+            key: item
+            for key, item in about.items()
+            if key not in ("name", "description") or item not in stated
         }
 
 
 def _step_word(node: str) -> str:
     """Return the step and job type of a node."""
-    found = _WITH_JOB_TYPE.fullmatch(node)
-    return node if found is None else f"{found[1]}:{found[2]}"
+    match = _WITH_JOB_TYPE.fullmatch(node)
+    return node if match is None else f"{match[1]}:{match[2]}"
 
 
 def _stem(path: str) -> str:
@@ -217,17 +219,17 @@ def read_graphs(path: str, content: bytes) -> tuple[tuple[Document, ...], tuple[
     if isinstance(source, Diagnostic):
         return (), (source,)
     about = _about(source.tree)
-    found: list[Diagnostic] = []
+    findings: list[Diagnostic] = []
     graphs: list[_Graph] = []
     for name, body in _scopes(source.tree):
         scope = _GraphScope(source, name)
         scope.run(body, {})
         if built := [graph for graph in scope.graphs.values() if graph.nodes]:
             graphs += built
-            found += scope.found
+            findings += scope.findings
     only = len(graphs) == 1
     documents = (graph.document(source, about if only else {}, only=only) for graph in graphs)
-    return tuple(documents), tuple(found)
+    return tuple(documents), tuple(findings)
 
 
 def _scopes(tree: ast.Module) -> Iterator[tuple[str, list[ast.stmt]]]:
@@ -284,7 +286,7 @@ class _GraphScope:
     def __init__(self, source: PythonSource, name: str) -> None:
         self._source = source
         self._name = name
-        self.found: list[Diagnostic] = []
+        self.findings: list[Diagnostic] = []
         self._rounds = 0
         self._lists: dict[str, ast.expr] = {}
         self.graphs: dict[str, _Graph] = {}
@@ -396,6 +398,6 @@ class _GraphScope:
     def _refuse(self, node: ast.expr, words: str) -> None:
         span = self._source.span(self._source.stretch(node))
         help_text = "write literal names, or add it to the pipeline by hand"
-        self.found.append(
+        self.findings.append(
             Diagnostic("not-literal", Severity.ERROR, f"{words}, so it is skipped", span, help_text)
         )

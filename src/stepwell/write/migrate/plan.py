@@ -70,7 +70,7 @@ class Draft:
 
     files: dict[str, PlannedFile] = field(default_factory=dict)
     keys: dict[str, EntryKey] = field(default_factory=dict)
-    found: list[Diagnostic] = field(default_factory=list)
+    findings: list[Diagnostic] = field(default_factory=list)
     refused: set[EntryKey] = field(default_factory=set)
 
 
@@ -129,13 +129,13 @@ class _Drafting:
         base = self._base(entry)
         if base is None:
             message = f"`{entry.name}` overrides a step that does not exist; it becomes a local step"
-            self.result.found.append(note("override-becomes-local", message, entry.document, ("name",)))
+            self.result.findings.append(note("override-becomes-local", message, entry.document, ("name",)))
             self._write(entry, "step", without_conventional(entry.document.data), None, Layer.LOCAL)
             return
         patch = patch_of(entry.document.data, base)
         if len(patch) == 1:
             message = f"the override of `{entry.name}` changes nothing, so it is not written"
-            self.result.found.append(note("override-changes-nothing", message, entry.document, ("name",)))
+            self.result.findings.append(note("override-changes-nothing", message, entry.document, ("name",)))
             return
         existing = self._existing.get(entry.key)
         if existing is not None and existing.source is not None:
@@ -151,7 +151,7 @@ class _Drafting:
         data = in_schema_order("workspace", document.data)
         text = file_text(data, schema_path=self._schema("workspace", path or self._workspace_file(workspace)))
         if isinstance(text, Diagnostic):
-            self.result.found.append(fail(text.id, text.message, document, (), "write the file by hand"))
+            self.result.findings.append(fail(text.id, text.message, document, (), "write the file by hand"))
             return
         if path is not None:
             held = self._read_data(path)
@@ -187,7 +187,7 @@ class _Drafting:
         path = existing.listed.path if existing is not None else self._free_path(entry, layer or entry.layer)
         if path.endswith(".toml"):
             message = f"`{entry.name}` is defined differently in {path}; TOML files are not rewritten"
-            self.result.found.append(
+            self.result.findings.append(
                 fail("exists-as-toml", message, entry.document, ("name",), "edit it by hand")
             )
             self.result.refused.add(entry.key)
@@ -197,7 +197,7 @@ class _Drafting:
         text = file_text(ordered, entry.remarks, verbatim, self._schema(form, path))
         if isinstance(text, Diagnostic):
             message = f"no file can hold `{entry.name}`: {text.message}"
-            self.result.found.append(fail(text.id, message, entry.document, ("name",), "simplify it"))
+            self.result.findings.append(fail(text.id, message, entry.document, ("name",), "simplify it"))
             self.result.refused.add(entry.key)
             return
         self.result.keys[path] = entry.key
@@ -259,8 +259,8 @@ def file_text(
        schema_path: relative path of the schema; empty for none.
     """
     head = f"# yaml-language-server: $schema={schema_path}\n" if schema_path else ""
-    for written, told in ((verbatim, remarks), (_NOTHING, remarks), (_NOTHING, ())):
-        text = head + "".join(_pieces(data, told, written))
+    for written, notes in ((verbatim, remarks), (_NOTHING, remarks), (_NOTHING, ())):
+        text = head + "".join(_pieces(data, notes, written))
         read = read_text("definition.yaml", text.encode())
         if not isinstance(read, Diagnostic) and read.data == freeze(thaw(data)):
             return text

@@ -55,7 +55,7 @@ class PythonInterfaces:
 
     contracts: dict[str, _CreatedObject] = field(default_factory=dict)
     specifications: list[_CreatedObject] = field(default_factory=list)
-    found: list[Diagnostic] = field(default_factory=list)
+    findings: list[Diagnostic] = field(default_factory=list)
 
     def take(self, path: str, content: bytes) -> list[str]:
         """Read a module, and return the names of its objects."""
@@ -70,7 +70,7 @@ class PythonInterfaces:
             except _NotStatic as refused:
                 words = f"`{name}` has a value that is not a literal, so it is skipped"
                 span = source.span(source.stretch(refused.node))
-                self.found.append(Diagnostic("not-literal", Severity.ERROR, words, span, _WRITE_IT_OUT))
+                self.findings.append(Diagnostic("not-literal", Severity.ERROR, words, span, _WRITE_IT_OUT))
                 continue
             names.append(name)
             call = _CreatedObject(source, node, data)
@@ -95,7 +95,7 @@ class PythonInterfaces:
             else:
                 span = call.source.span(call.source.stretch(call.node))
                 words = "the specification names no step, so it is skipped"
-                self.found.append(Diagnostic("not-carried", Severity.ERROR, words, span, _WRITE_IT_OUT))
+                self.findings.append(Diagnostic("not-carried", Severity.ERROR, words, span, _WRITE_IT_OUT))
         for name, calls in by_step.items():
             calls.sort(key=lambda item: item[0])
             document = self._document(name, calls, is_known=("steps", Layer.CORE, None, name) in known)
@@ -128,7 +128,7 @@ class PythonInterfaces:
         interface = interface_of(data)
         if interface is None:
             words = f"the specification of `{name}` does not fit an interface, so it is skipped"
-            self.found.append(fail("not-carried", words, document, ("name",), "add it by hand"))
+            self.findings.append(fail("not-carried", words, document, ("name",), "add it by hand"))
             return None
         return document._replace(data=freeze({**stated, INTERFACE: interface}))
 

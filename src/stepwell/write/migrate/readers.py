@@ -69,7 +69,7 @@ def gather(paths: tuple[str, ...], workspace: str | None) -> Gathered:
         tuple(dict.fromkeys(gathering.order)),
         tuple(gathering.read),
         tuple(gathering.skipped),
-        in_order((*gathering.found, *gathering.interfaces.found, *differing)),
+        in_order((*gathering.findings, *gathering.interfaces.findings, *differing)),
     )
 
 
@@ -97,7 +97,7 @@ class _Gathering:
         self.order: list[str] = []
         self.read: list[tuple[str, str]] = []
         self.skipped: list[tuple[str, str]] = []
-        self.found: list[Diagnostic] = []
+        self.findings: list[Diagnostic] = []
 
     def take(self, path: str, *, asked_for: bool) -> None:
         """Read a file if its kind is supported."""
@@ -107,7 +107,7 @@ class _Gathering:
             return
         content = read_bytes(os.path.dirname(path) or ".", os.path.basename(path))
         if isinstance(content, Diagnostic):
-            self.found.append(replace(content, span=Span(path)))
+            self.findings.append(replace(content, span=Span(path)))
             return
         if kind == "python":
             if not asked_for and not _CONTENT.search(content):
@@ -124,13 +124,13 @@ class _Gathering:
     def _take_python(self, path: str, content: bytes, *, asked_for: bool) -> None:
         tables = read_tables(path, content)
         if isinstance(tables, Diagnostic):
-            self.found.append(tables)
+            self.findings.append(tables)
             return
-        graphs, found = read_graphs(path, content) if GRAPH.encode() in content else ((), ())
-        self.found += found
+        graphs, findings = read_graphs(path, content) if GRAPH.encode() in content else ((), ())
+        self.findings += findings
         for graph in graphs:
             self._take_pipeline(graph)
-        self.found += tables.diagnostics
+        self.findings += tables.diagnostics
         if objects := self.interfaces.take(path, content):
             self.read.append((path, ", ".join(objects)))
         if not tables.tables and tables.metadata is None:
@@ -141,7 +141,7 @@ class _Gathering:
         owner = self._owner(tables)
         for name, table in tables.tables.items():
             for row in table.rows:
-                self.found += row.dropped
+                self.findings += row.dropped
                 self.entries.append(self._entry(name, row, owner))
             if name == STEPS:
                 self.order += [row.name for row in table.rows]
@@ -171,7 +171,7 @@ class _Gathering:
         for key, value in document.data.items():
             if key == "developer_id" and value != owner:
                 message = f"`developer_id` is changed to `{owner}` (--workspace)"
-                self.found.append(note("renamed-workspace", message, document, (key,)))
+                self.findings.append(note("renamed-workspace", message, document, (key,)))
             elif value is not None:
                 data[key if key in known or key.startswith("x-") else f"x-{key}"] = value
         return with_fields(document, data, {f"x-{key}": key for key in document.data})
@@ -189,13 +189,13 @@ class _Gathering:
         known, renamed = with_known_fields(kind[:-1], document)
         for key, new in renamed.items():
             message = f"a {kind[:-1]} has no field `{key}`; it is kept as `{new}`"
-            self.found.append(note("kept-as-own", message, document, (key,)))
+            self.findings.append(note("kept-as-own", message, document, (key,)))
         return known
 
     def _take_json(self, path: str, content: bytes, *, asked_for: bool) -> None:
         document = read_json(path, content)
         if isinstance(document, Diagnostic):
-            self.found.append(document)
+            self.findings.append(document)
         elif is_dag(document) or is_configuration(document):
             self._take_pipeline(document)
         elif not self._take_rows(document):
@@ -207,7 +207,7 @@ class _Gathering:
         if table is None:
             return False
         rows = table.tables[STEPS].rows
-        self.found += table.diagnostics
+        self.findings += table.diagnostics
         self.entries += [self._entry(STEPS, row, None) for row in rows]
         self.order += [row.name for row in rows]
         self.read.append((document.path, counted(len(rows), "row")))
@@ -217,7 +217,7 @@ class _Gathering:
         document = read_yaml(path, content)
         if isinstance(document, Diagnostic):
             if asked_for:
-                self.found.append(document)
+                self.findings.append(document)
             else:
                 self._pass_over(path, "not an importable file", asked_for=False)
         elif is_configuration(document):
@@ -226,8 +226,8 @@ class _Gathering:
             self._pass_over(path, "it has neither a table nor a `pipeline_name`", asked_for=asked_for)
 
     def _take_pipeline(self, document: Document) -> None:
-        entry, found = pipeline_entry(document, self._workspace)
-        self.found += found
+        entry, findings = pipeline_entry(document, self._workspace)
+        self.findings += findings
         self.entries.append(entry)
         steps, edges = len(entry.row["steps"]), len(entry.row["edges"])
         self.read.append(
@@ -237,13 +237,13 @@ class _Gathering:
     def _take_interface(self, path: str, content: bytes, *, asked_for: bool) -> None:
         document = read_text(path, content)
         if isinstance(document, Diagnostic):
-            self.found.append(document)
+            self.findings.append(document)
         elif not is_interface(document):
             self._pass_over(path, "it has no `step_type`", asked_for=asked_for)
         else:
             row = interface_row(document)
             if isinstance(row, Diagnostic):
-                self.found.append(row)
+                self.findings.append(row)
             else:
                 expected = in_full(row.document.data)
                 self.entries.append(
@@ -259,7 +259,7 @@ class _Gathering:
                 "importable are Python, JSON and YAML tables, *.step.yaml files, graphs (*.dag.json, "
                 "PipelineDAG in Python), configurations of pipelines, and folders of them"
             )
-            self.found.append(
+            self.findings.append(
                 Diagnostic(
                     "nothing-to-import", Severity.ERROR, f"nothing to import: {why}", Span(path), help_text
                 )

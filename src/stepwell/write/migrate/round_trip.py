@@ -168,9 +168,9 @@ def _compare(
     equal = 0
     for name, entry in expected.items():
         row = rows.get(name) if entry.key not in left_out else None
-        found = list(_differing(entry, row, fields))
-        equal += not found
-        differences += found
+        differing = list(_differing(entry, row, fields))
+        equal += not differing
+        differences += differing
     in_order: bool | None = None
     if order:
         wanted = [name for name in order if name in rows and name in expected]
@@ -246,13 +246,13 @@ def prepare(root: str, gathered: Gathered, today: date, plugins: FindPlugins = t
         raise ProjectError("the configuration has errors, nothing was imported (run `stepwell check`)")
     now = there or _project(root, Staged(tree, {CONFIG_NAME: new_configuration(()).encode()}))
     loaded = load(now, today, plugins=plugins)
-    found: list[Diagnostic] = list(gathered.diagnostics)
-    left_out = set(_rejected_by_schema(gathered, found))
+    findings: list[Diagnostic] = list(gathered.diagnostics)
+    left_out = set(_rejected_by_schema(gathered, findings))
     described = {
         key: document for key, document in gathered.metadata.items() if fits("workspace", document.data)
     }
     for item in gathered.metadata.keys() - described.keys():
-        found += _explained("workspace", "workspace", gathered.metadata[item])
+        findings += _explained("workspace", "workspace", gathered.metadata[item])
     gathered = replace(gathered, metadata=described)
     while True:
         drafted = draft(tree, loaded, gathered, left_out)
@@ -261,11 +261,11 @@ def prepare(root: str, gathered: Gathered, today: date, plugins: FindPlugins = t
         laid = {file.path: file.text.encode() for file in files if file.status in _CARRIED}
         base = {} if there is not None or configuration else {CONFIG_NAME: new_configuration(()).encode()}
         after = load(_project(root, Staged(tree, {**base, **laid})), today, plugins=plugins)
-        told = list(_at_sources(drafted, after))
-        newly = {key for key, finding in told if key is not None and finding.severity is Severity.ERROR}
-        found += [
+        at_sources = list(_at_sources(drafted, after))
+        newly = {key for key, finding in at_sources if key is not None and finding.severity is Severity.ERROR}
+        findings += [
             finding
-            for key, finding in told
+            for key, finding in at_sources
             if not newly or (key in newly and finding.severity is Severity.ERROR)
         ]
         if not newly:
@@ -273,8 +273,12 @@ def prepare(root: str, gathered: Gathered, today: date, plugins: FindPlugins = t
         left_out |= newly
     left_out |= drafted.refused
     proof = prove(gathered, after.snapshot, left_out)
-    found += (*drafted.found, *odd, *(difference for table in proof for difference in table.differences))
-    return Import(root, gathered, tuple(files), proof, in_order(found))
+    findings += (
+        *drafted.findings,
+        *odd,
+        *(difference for table in proof for difference in table.differences),
+    )
+    return Import(root, gathered, tuple(files), proof, in_order(findings))
 
 
 def _project(root: str, tree: Tree) -> Project:
@@ -284,14 +288,14 @@ def _project(root: str, tree: Tree) -> Project:
     return project
 
 
-def _rejected_by_schema(gathered: Gathered, found: list[Diagnostic]) -> Iterator[EntryKey]:
+def _rejected_by_schema(gathered: Gathered, findings: list[Diagnostic]) -> Iterator[EntryKey]:
     """Return entries that are not valid definitions, with their locations in the sources."""
     for entry in gathered.entries:
         noun = KINDS[entry.kind].noun
         document = entry.document
         form = f"{noun}-override" if entry.layer is Layer.OVERRIDE else noun
         if not fits(form, document.data):
-            found += _explained(form, noun, document)
+            findings += _explained(form, noun, document)
             yield entry.key
 
 
@@ -342,10 +346,10 @@ def _at_sources(drafted: Draft, after: LoadResult) -> Iterator[tuple[EntryKey | 
     for finding in after.diagnostics:
         file = drafted.files.get(finding.span.path) if finding.span is not None else None
         if file is not None and finding.span is not None and file.status is not WriteStatus.UNCHANGED:
-            told = replace(finding, span=_moved(finding.span, file))
+            moved = replace(finding, span=_moved(finding.span, file))
             if finding.id in _OF_PIPELINES and finding.severity is Severity.ERROR:
-                told = replace(told, severity=Severity.WARNING)  # it is carried all the same
-            yield drafted.keys.get(file.path), told
+                moved = replace(moved, severity=Severity.WARNING)  # it is carried all the same
+            yield drafted.keys.get(file.path), moved
 
 
 def _moved(span: Span, file: PlannedFile) -> Span:

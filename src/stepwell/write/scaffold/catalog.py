@@ -89,10 +89,12 @@ class _Copying:
         self._known |= {node.step for node in nodes}
         for node in nodes:
             self._step(node)
-        found = self._catalog.view(None).pipelines[source].sources[0]
+        source_file = self._catalog.view(None).pipelines[source].sources[0]
         layer = self._layer(self._workspace)
         path = f"{layer}/pipelines/{self._settings.naming.stem(name)}.yaml"
-        self._add(path, _NAME_LINE.sub(f"name: {name}", self._definition("pipeline", found, path), count=1))
+        self._add(
+            path, _NAME_LINE.sub(f"name: {name}", self._definition("pipeline", source_file, path), count=1)
+        )
         return CopiedPipeline(path, self._files, tuple(self._kept))
 
     def _step(self, node: Node) -> None:

@@ -64,7 +64,7 @@ def plan(
     """
     staged = _staged(project, files)
     loaded = load(staged, today, plugins=plugins)
-    found = list(loaded.diagnostics)
+    findings = list(loaded.diagnostics)
     old = list(before)
     if workspace is not None and workspace in loaded.snapshot.workspaces:
         index = index_sources(project.root, source_folders(project, loaded.snapshot.workspaces))
@@ -74,12 +74,14 @@ def plan(
             content = files.get(path)
             return read_source(project.root, path)[0] if content is None else content
 
-        found += check_isolation(staged, loaded.snapshot, laid, workspace, read)
+        findings += check_isolation(staged, loaded.snapshot, laid, workspace, read)
         if project.settings.references is not None:
-            found += check_references(staged, loaded.snapshot, laid, workspace)
+            findings += check_references(staged, loaded.snapshot, laid, workspace)
             old += check_references(project, loaded.snapshot, index, None)
     known = {_same(item) for item in old}
-    return ScaffoldPlan(files, loaded.snapshot, in_order(item for item in found if _same(item) not in known))
+    return ScaffoldPlan(
+        files, loaded.snapshot, in_order(item for item in findings if _same(item) not in known)
+    )
 
 
 def findings_with(
@@ -106,9 +108,9 @@ def _overlaid(index: SourceIndex, files: Mapping[str, bytes | None]) -> SourceIn
     merged = dict(index.files)
     for path, content in files.items():
         if path.endswith(".py") and content is not None:
-            said = outline_of(content)
-            failed = said if isinstance(said, ParseFailure) else None
-            outline = None if isinstance(said, ParseFailure) else said
+            parsed = outline_of(content)
+            failed = parsed if isinstance(parsed, ParseFailure) else None
+            outline = None if isinstance(parsed, ParseFailure) else parsed
             merged[path] = SourceFile(path, path, None, outline, failed)
     return SourceIndex(index.root, index.folders, merged, 0)
 
@@ -167,8 +169,8 @@ def _builder_base(project: Project, index: SourceIndex | None) -> dict[str, str]
     module, _, name = table.builder_base.rpartition(".")
     if not module and index is not None:
         sees = SourceView(index, table.source)
-        found = sees.classes(name)
-        module = next(iter(sees.names_of(found[0].file)), "") if found else ""
+        classes = sees.classes(name)
+        module = next(iter(sees.names_of(classes[0].file)), "") if classes else ""
     return {"module": module, "name": name} if module else None
 
 
@@ -188,12 +190,14 @@ def _names(project: Project, words: list[str]) -> Iterator[str]:
 
 def _taken(snapshot: Snapshot, workspace: str) -> Collection[str]:
     """Return names, aliases and configuration classes of existing steps."""
-    found: set[str | None] = set()
-    others = [snapshot.view(one) for one in snapshot.workspaces if one != workspace]
+    taken: set[str | None] = set()
+    others = [
+        snapshot.view(workspace_id) for workspace_id in snapshot.workspaces if workspace_id != workspace
+    ]
     for view in (snapshot.core, *others):
         for step in view.steps.above.values():
-            found.update((step.name, step.config_class, *step.aliases))
-    return {item for item in found if item is not None}
+            taken.update((step.name, step.config_class, *step.aliases))
+    return {item for item in taken if item is not None}
 
 
 def _step_type(project: Project) -> str:

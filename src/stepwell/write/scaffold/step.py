@@ -65,7 +65,7 @@ class NewFile:
 
 
 def plan_step(
-    project: Project, view: View, name: str, like: StepDefinition | None, said: Iterable[str]
+    project: Project, view: View, name: str, like: StepDefinition | None, settings: Iterable[str]
 ) -> NewFile:
     """Return the file of a new step in the core or a workspace's local layer.
 
@@ -84,7 +84,7 @@ def plan_step(
             for key, value in like.data.items()
             if key not in _NOT_COPIED and (key != _OF_ITS_FOLDER or same_folder)
         )
-    for item in said:
+    for item in settings:
         _set(data, item)
     data.setdefault("description", f"Describe {name} in one sentence.")
     path = _path(project, view, name, like)
@@ -111,8 +111,8 @@ def plan_code(project: Project, snapshot: Snapshot, view: View, name: str) -> tu
        NotWritten: the name or a file exists, or the template is broken.
     """
     _refuse_taken(view, name)
-    found = find_templates(project)
-    template = found.value["standard"]
+    templates = find_templates(project)
+    template = templates.value["standard"]
     wanted = {
         path: file
         for path, file in template.files.items()
@@ -144,8 +144,8 @@ def plan_code(project: Project, snapshot: Snapshot, view: View, name: str) -> tu
     rendered = render(
         replace(template, files=wanted), values, lambda noun, path: schema_near(project, goal(path), noun)
     )
-    if rendered.has_errors or found.has_errors:
-        raise NotWritten((*rendered.diagnostics, *found.diagnostics)[0].message)
+    if rendered.has_errors or templates.has_errors:
+        raise NotWritten((*rendered.diagnostics, *templates.diagnostics)[0].message)
     files = {goal(path): content for path, content in rendered.value.items()}
     for path in list(files):
         if os.path.lexists(f"{project.root}/{path}"):
@@ -246,8 +246,8 @@ def _form_below(form: Mapping[str, Any], above: list[str], part: str) -> Mapping
     """Return the schema of a nested field."""
     known: Mapping[str, Any] = form.get("properties", {})
     if part in known:
-        found: Mapping[str, Any] = known[part]
-        return found
+        below: Mapping[str, Any] = known[part]
+        return below
     free = form.get("additionalProperties")
     if not isinstance(free, dict) or not part:
         shown = ".".join(above)
@@ -260,7 +260,7 @@ def _value(field: str, form: Mapping[str, Any], text: str) -> Any:
     if kind == "string":
         return text
     if kind == "array" and not text.startswith("["):
-        return [one for word in text.split(",") if (one := word.strip())]
+        return [item for word in text.split(",") if (item := word.strip())]
     return _read(field, text)
 
 
@@ -328,13 +328,13 @@ def _with_step(
         hint = parenthesised(suggest(reading.name, whose))
         raise NotWritten(f"no step `{reading.name}` in {whose.title}{hint}")
     stem = project.settings.naming.stem(reading.name)
-    one = wanted = f"{stem}_{reading.job_type}" if reading.job_type else stem
+    step_id = wanted = f"{stem}_{reading.job_type}" if reading.job_type else stem
     count = 1
-    while one in pipeline.nodes:
+    while step_id in pipeline.nodes:
         count += 1
-        one = f"{wanted}_{count}"
+        step_id = f"{wanted}_{count}"
     definition = whose[reading.name]
-    return pipeline.add_step(one, definition, workspace=reading.workspace, job_type=reading.job_type)
+    return pipeline.add_step(step_id, definition, workspace=reading.workspace, job_type=reading.job_type)
 
 
 def _file(project: Project, view: View, name: str, data: dict[str, Any]) -> NewFile:

@@ -340,14 +340,14 @@ class _Rendering:
 
     def _place(self, trace: TracebackType | None) -> tuple[str, int] | None:
         """Return the innermost template line of a traceback."""
-        found = None
+        location = None
         paths = {file.shown: path for path, file in self.template.files.items()}
         while trace is not None:
             path = paths.get(trace.tb_frame.f_code.co_filename)
             if path is not None:
-                found = path, trace.tb_lineno
+                location = path, trace.tb_lineno
             trace = trace.tb_next
-        return found
+        return location
 
     def _hint(self, error: BaseException) -> str:
         words = str(error)

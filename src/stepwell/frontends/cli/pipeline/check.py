@@ -81,16 +81,16 @@ def command(
     views: dict[str | None, View] = {None: registry.view(None)}
     views.update((workspace, registry.view(workspace)) for workspace in registry.workspaces)
     manifest = manifest_of(registry, data)
-    found = {
+    by_pipeline = {
         item.definition.name: pipeline_findings(registry, item, views, manifest.value, made_up=made_up)
         for item in linked
     }
     left_out = (*(() if names else _in_files(registry, view)), *(manifest.diagnostics if linked else ()))
-    every = in_order((*left_out, *(each for found_in in found.values() for each in found_in)))
+    every = in_order((*left_out, *(each for found_in in by_pipeline.values() for each in found_in)))
     if form == "json":
         from stepwell.frontends.render.output.pipelines import pipeline_check_output
 
-        write_json(pipeline_check_output(view, linked, found, left_out))
+        write_json(pipeline_check_output(view, linked, by_pipeline, left_out))
     else:
         for finding in displayed(every, registry.project.root):
             if not common.quiet or finding.severity is Severity.ERROR:
@@ -153,6 +153,6 @@ def _about(linked: Linked) -> str:
     return f"{linked.definition.name}: {about}, {len(crossed)} across workspaces"
 
 
-def _summary(pipelines: int, found: tuple[Diagnostic, ...], seconds: float) -> str:
-    findings = counted_findings(found) or "no findings"
+def _summary(pipelines: int, reported: tuple[Diagnostic, ...], seconds: float) -> str:
+    findings = counted_findings(reported) or "no findings"
     return f"Checked {counted(pipelines, 'pipeline')}: {findings} in {seconds:.2f} s."

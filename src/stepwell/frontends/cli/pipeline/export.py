@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 from click.shell_completion import CompletionItem
 
-from stepwell.frontends.cli.options import CommonOptions, project_options, tell, workspace_option
+from stepwell.frontends.cli.options import CommonOptions, finding_lines, project_options, workspace_option
 from stepwell.frontends.cli.pipeline.options import complete_pipeline, open_pipeline
 from stepwell.source.diagnostic import Checked, Severity
 from stepwell.source.escape_control import visible
@@ -95,7 +95,7 @@ def command(
     given = exporter(exported)
     findings = (*scripts.diagnostics, *given.diagnostics)
     if findings:
-        click.echo("\n".join(tell(findings, registry.project)), err=True)
+        click.echo("\n".join(finding_lines(findings, registry.project)), err=True)
     if any(finding.severity is Severity.ERROR for finding in findings):
         click.echo(f"{pipeline.name} was not exported", err=True)
         return 1

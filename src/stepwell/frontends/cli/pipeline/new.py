@@ -14,11 +14,11 @@ from stepwell.frontends.cli.new_step import write_new
 from stepwell.frontends.cli.options import (
     CommonOptions,
     displayed_path,
+    finding_lines,
     format_option,
     open_registry,
     open_view,
     project_options,
-    tell,
     view_of,
     workspace_option,
     write_json,
@@ -70,9 +70,9 @@ def wire(
 
         write_json(pipeline_wire_output(linked, proposals, written))
     else:
-        for one in proposals:
-            if not common.quiet or one.required:
-                sys.stdout.writelines(f"{line}\n" for line in _lines(one, explain=explain))
+        for wiring in proposals:
+            if not common.quiet or wiring.required:
+                sys.stdout.writelines(f"{line}\n" for line in _lines(wiring, explain=explain))
         for item in elsewhere:
             sys.stdout.write(f"not written: `{item.node}` is defined in a pipeline that {name} extends\n")
         if not common.quiet:
@@ -197,7 +197,7 @@ def write_from_catalog(registry: Registry, view: View, name: str, source: str, *
     laid = {path: text.encode() for path, text in copied.files.items()}
     today = date.today()  # noqa: DTZ011 - the user's local date
     planned = plan(project, registry.diagnostics, laid, today, find_plugins, None)
-    sys.stdout.writelines(f"{line}\n" for line in tell(planned.diagnostics, project))
+    sys.stdout.writelines(f"{line}\n" for line in finding_lines(planned.diagnostics, project))
     if not planned.is_sound:
         sys.stdout.write(f"{visible(copied.pipeline)} was not written\n")
         return 1

@@ -46,7 +46,7 @@ __all__ = [
     "manifest_of",
     "open_pipeline",
     "plan_of",
-    "tell_findings",
+    "print_findings",
     "values_of",
     "write_report",
 ]
@@ -334,7 +334,7 @@ def make_run(
     if run_options.scheduler is not None and not common.quiet:
         limit = f"at most {run_options.connect_timeout:g} s"
         click.echo(f"connecting to {visible(run_options.scheduler)} ({limit})", err=True)
-    with _progress(plan, common) as tell:
+    with _progress(plan, common) as on_state:
         return run_plan(
             plan,
             record,
@@ -343,18 +343,18 @@ def make_run(
             choice=StepSelection(start, only),
             resume=resume,
             mode=mode,
-            tell=tell,
+            on_state=on_state,
         )
 
 
-def tell_findings(found: tuple[Diagnostic, ...], registry: Registry) -> None:
+def print_findings(findings: tuple[Diagnostic, ...], registry: Registry) -> None:
     """Print the findings that prevent a run."""
     from stepwell.frontends.render import RENDERERS
     from stepwell.frontends.render.report import Report
     from stepwell.version import __version__
 
     report = Report(
-        displayed(found, registry.project.root),
+        displayed(findings, registry.project.root),
         registry.files,
         len(registry.snapshot.core),
         len(registry.workspaces),
@@ -382,9 +382,9 @@ def exit_code_of(state: StepState) -> int:
     return int(not state.is_good)
 
 
-def has_errors(found: Iterable[Diagnostic]) -> bool:
+def has_errors(findings: Iterable[Diagnostic]) -> bool:
     """Return whether a finding is an error."""
-    return any(finding.severity is Severity.ERROR for finding in found)
+    return any(finding.severity is Severity.ERROR for finding in findings)
 
 
 def _known(registry: Registry, manifest: Manifest, run: Pipeline | None) -> dict[str, dict[str, bool]]:
@@ -439,16 +439,16 @@ def _outputs(registry: Registry) -> dict[str, list[str]]:
 
 
 def _amounts(words: tuple[str, ...]) -> dict[str, float]:
-    found = {}
+    amounts = {}
     for word in words:
         name, _, amount = word.partition("=")
         try:
-            found[name] = float(amount)
+            amounts[name] = float(amount)
         except ValueError:
             raise click.UsageError(f"--resource must be NAME=AMOUNT, e.g. gpu=1, got `{word}`") from None
-        if not name or found[name] <= 0:
+        if not name or amounts[name] <= 0:
             raise click.UsageError(f"--resource must be NAME=AMOUNT, e.g. gpu=1, got `{word}`")
-    return found
+    return amounts
 
 
 def _progress(

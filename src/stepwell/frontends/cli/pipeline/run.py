@@ -24,7 +24,7 @@ from stepwell.frontends.cli.pipeline.options import (
     make_run,
     open_pipeline,
     plan_of,
-    tell_findings,
+    print_findings,
     values_of,
     write_report,
 )
@@ -155,15 +155,15 @@ def command(
             before = record.read(resume).parameters
             parameters.update({key: value for key, value in before.items() if key in pipeline.parameters})
         parameters.update(values_of(pipeline, settings))
-        plan, found = plan_of(registry, pipeline, run_options, parameters=parameters, make_up=made_up)
-        if has_errors(found):
+        plan, findings = plan_of(registry, pipeline, run_options, parameters=parameters, make_up=made_up)
+        if has_errors(findings):
             if form == "json":
-                _write(None, root, found)
+                _write(None, root, findings)
             else:
-                tell_findings(found, registry)
+                print_findings(findings, registry)
             return 1
-        if found and form == "text" and not common.quiet:
-            tell_findings(found, registry)
+        if findings and form == "text" and not common.quiet:
+            print_findings(findings, registry)
             sys.stdout.flush()
         earlier = record.last(name)
         try:
@@ -181,7 +181,7 @@ def command(
                     _print_next(stopped)
             raise
     if form == "json":
-        _write(run, root, found)
+        _write(run, root, findings)
     else:
         if not (common.quiet and run.state.is_good):
             sys.stdout.writelines(f"{line}\n" for line in run_lines(run, root))
@@ -199,7 +199,7 @@ def _print_next(run: RunRecord) -> None:
     click.echo(f"next: {command}, which reuses the completed steps", err=True)
 
 
-def _write(run: RunRecord | None, root: str, found: Iterable[Diagnostic]) -> None:
+def _write(run: RunRecord | None, root: str, findings: Iterable[Diagnostic]) -> None:
     from stepwell.frontends.render.output.runs import pipeline_run_output
 
-    write_json(pipeline_run_output(run, root, found))
+    write_json(pipeline_run_output(run, root, findings))

@@ -25,7 +25,7 @@ from stepwell.frontends.cli.pipeline.options import (
     make_run,
     open_pipeline,
     plan_of,
-    tell_findings,
+    print_findings,
     write_report,
 )
 
@@ -85,19 +85,19 @@ def command(
             return _with_others(registry, pipeline, record, components_from, step, run_options, form, common)
         if step is not None:
             pipeline = alone(pipeline, step)
-        plan, found = plan_of(registry, pipeline, run_options, parameters={}, make_up=True)
-        if has_errors(found):
+        plan, findings = plan_of(registry, pipeline, run_options, parameters={}, make_up=True)
+        if has_errors(findings):
             if form == "json":
-                _write(None, root, found)
+                _write(None, root, findings)
             else:
-                tell_findings(found, registry)
+                print_findings(findings, registry)
             return 1
-        if found and form == "text" and not common.quiet:
-            tell_findings(found, registry)
+        if findings and form == "text" and not common.quiet:
+            print_findings(findings, registry)
             sys.stdout.flush()
         run = make_run(plan, record, run_options, common, mode="test")
     if form == "json":
-        _write(run, root, found)
+        _write(run, root, findings)
     elif not (common.quiet and run.state.is_good):
         sys.stdout.writelines(f"{line}\n" for line in run_lines(run, root))
     if run_options.report is not None:
@@ -147,9 +147,9 @@ def _tried(
         if swap.pipeline is None or swap.is_same:
             yield Trial(swap.node, swap.workspace, "not there" if swap.pipeline is None else "the same")
             continue
-        plan, found = plan_of(registry, swap.pipeline, run_options, parameters={}, make_up=True)
-        if has_errors(found):
-            fault = next(finding.message for finding in found if finding.severity.rank == 0)
+        plan, findings = plan_of(registry, swap.pipeline, run_options, parameters={}, make_up=True)
+        if has_errors(findings):
+            fault = next(finding.message for finding in findings if finding.severity.rank == 0)
             yield Trial(swap.node, swap.workspace, "does not work", fault=fault)
             continue
         run = make_run(plan, record, run_options, common, mode="test")
@@ -169,9 +169,9 @@ def _tried(
 def _write(
     run: RunRecord | None,
     root: str,
-    found: Iterable[Diagnostic] = (),
+    findings: Iterable[Diagnostic] = (),
     tried: Iterable[Trial] | None = None,
 ) -> None:
     from stepwell.frontends.render.output.runs import pipeline_test_output
 
-    write_json(pipeline_test_output(run, root, found, tried))
+    write_json(pipeline_test_output(run, root, findings, tried))

@@ -78,7 +78,7 @@ def command(
         tool_version=__version__,
     )
     if form == "text":
-        _tell(report, common)
+        _print_report(report, common)
     else:
         rules = _pages() if form == "sarif" else {}
         sys.stdout.writelines(RENDERERS[form](report, color=color_wanted(), rules=rules))
@@ -86,13 +86,13 @@ def command(
     return int(any(finding.severity.rank <= failing for finding in report.diagnostics))
 
 
-def _tell(report: Report, common: CommonOptions) -> None:
+def _print_report(report: Report, common: CommonOptions) -> None:
     for finding in report.diagnostics:
         sys.stdout.write(f"{block(finding, color=color_wanted())}\n\n")
     if common.quiet and not report.diagnostics:
         return
-    found = counted_findings(report.diagnostics) or "no findings"
-    sys.stdout.write(f"Checked {counted(report.files, 'workflow')}: {found} in {report.seconds:.2f} s.\n")
+    findings = counted_findings(report.diagnostics) or "no findings"
+    sys.stdout.write(f"Checked {counted(report.files, 'workflow')}: {findings} in {report.seconds:.2f} s.\n")
 
 
 def _pages() -> dict[str, RulePage]:

@@ -267,7 +267,7 @@ def command(
 
         write_json(workflow_run_output(record, path), ascii_only=False)
     else:
-        _tell(record, path, opened.registry.project.root, time.monotonic() - began, common)
+        _print_result(record, path, opened.registry.project.root, time.monotonic() - began, common)
     if error is not None:
         sys.stdout.flush()
         raise error
@@ -329,7 +329,7 @@ def _run(
         resume=resume,
         workspace=opened.view.workspace,
         compat=compat,
-        tell=progress.tell,
+        emit=progress.show,
     )
     with Executor(opened.registry, chooser) as executor:
         try:
@@ -354,7 +354,7 @@ def _run(
 
 
 def _variables(settings: tuple[str, ...], workflow: Workflow) -> dict[str, Any]:
-    told: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for setting in settings:
         name, equals, value = setting.partition("=")
         if not equals or not name.strip():
@@ -365,11 +365,13 @@ def _variables(settings: tuple[str, ...], workflow: Workflow) -> dict[str, Any]:
             hint = did_you_mean(near) or f"available: {', '.join(f'`{key}`' for key in known)}"
             raise click.UsageError(f"the workflow has no variable `{name}` ({hint})")
         default = known.get(name)  # a variable may change its type, but text stays as typed
-        told[name] = scalars.typed(value, default if isinstance(default, str) else None)
-    return told
+        values[name] = scalars.typed(value, default if isinstance(default, str) else None)
+    return values
 
 
-def _tell(record: Mapping[str, Any], path: str, root: str, seconds: float, common: CommonOptions) -> None:
+def _print_result(
+    record: Mapping[str, Any], path: str, root: str, seconds: float, common: CommonOptions
+) -> None:
     rows = [(visible(item["name"]), _state(item), _said(item, path)) for item in record["steps"]]
     for (_, state, _), line in zip(rows, aligned(rows), strict=True):
         if not common.quiet or state.startswith("failed"):
@@ -415,7 +417,7 @@ class StepProgress:
         self._shown = shown
         self._done = 0
 
-    def tell(self, word: str, path: str, more: Mapping[str, Any]) -> None:
+    def show(self, word: str, path: str, more: Mapping[str, Any]) -> None:
         """Print an event of the run."""
         if not self._shown:
             return

@@ -10,7 +10,13 @@ from pathlib import Path
 
 import click
 
-from stepwell.frontends.cli.options import CommonOptions, format_option, open_registry, project_options, tell
+from stepwell.frontends.cli.options import (
+    CommonOptions,
+    finding_lines,
+    format_option,
+    open_registry,
+    project_options,
+)
 from stepwell.frontends.cli.sections import sections_of
 from stepwell.frontends.cli.workspace.options import (
     complete_id,
@@ -99,7 +105,7 @@ def check_all(
             shown = tuple(
                 finding for finding in findings if not common.quiet or finding.severity is Severity.ERROR
             )
-            sys.stdout.writelines(f"{line}\n" for line in tell(shown, registry.project))
+            sys.stdout.writelines(f"{line}\n" for line in finding_lines(shown, registry.project))
             if shown or not common.quiet:
                 sys.stdout.write(f"{name}: {counted_findings(findings) or 'no findings'}\n")
             if not common.quiet:

@@ -31,14 +31,14 @@ Examples:
 @click.command(
     "compare", epilog=_EXAMPLE, short_help="Check which steps of a workspace would work in another."
 )
-@click.argument("one", metavar="A", shell_complete=complete_id)
+@click.argument("workspace", metavar="A", shell_complete=complete_id)
 @click.argument("other", metavar="B", shell_complete=complete_id)
 @click.option(
     "--steps", metavar="STEP,...", help="Only these steps of A.  [default: those that A defines or overrides]"
 )
 @format_option("text", "json")
 @project_options
-def command(one: str, other: str, steps: str | None, form: str, common: CommonOptions) -> int:
+def command(workspace: str, other: str, steps: str | None, form: str, common: CommonOptions) -> int:
     """Report which steps of workspace A would work in workspace B, and what B is missing.
 
     A step needs its classes, files and script in the view of B; an override also needs the overridden step.
@@ -46,22 +46,22 @@ def command(one: str, other: str, steps: str | None, form: str, common: CommonOp
     step would not work.
     """
     registry = open_registry(common)
-    refuse_unknown(registry, one)
+    refuse_unknown(registry, workspace)
     refuse_unknown(registry, other)
-    if one == other:
+    if workspace == other:
         raise click.UsageError("cannot compare a workspace with itself")
-    view = registry.view(one)
+    view = registry.view(workspace)
     wanted = [name.strip() for name in (steps or "").split(",") if name.strip()]
     if steps is not None and not wanted:
         raise click.UsageError("--steps must name at least one step")
     names = {step_of(registry, view, name).name for name in wanted}
     index = index_of(registry, common)
     scripts = Scripts(registry)
-    found = compare_workspaces(
+    portables = compare_workspaces(
         registry.project,
         registry.snapshot,
         index,
-        one,
+        workspace,
         other,
         names,
         lambda step: scripts.lacking(view, registry.view(other), step),
@@ -69,22 +69,24 @@ def command(one: str, other: str, steps: str | None, form: str, common: CommonOp
     if form == "json":
         from stepwell.frontends.render.output.workspaces import workspace_compare_output
 
-        write_json(workspace_compare_output(one, other, found))
+        write_json(workspace_compare_output(workspace, other, portables))
     else:
-        sys.stdout.writelines(f"{line}\n" for line in _lines(one, other, found, common))
-    return int(not all(each.works for each in found))
+        sys.stdout.writelines(f"{line}\n" for line in _lines(workspace, other, portables, common))
+    return int(not all(each.works for each in portables))
 
 
-def _lines(one: str, other: str, found: tuple[Portable, ...], common: CommonOptions) -> Iterator[str]:
-    for each in found:
+def _lines(
+    workspace: str, other: str, portables: tuple[Portable, ...], common: CommonOptions
+) -> Iterator[str]:
+    for each in portables:
         if each.works and common.quiet:
             continue
         yield f"{each.step} ({each.layer}): {'works' if each.works else 'does not work'} in {other}"
         for lack in each.lacks:
             yield f"  {'missing' if lack.hinders else 'differs'}: {visible(lack.words)}"
     if not common.quiet:
-        if found:
-            works = sum(each.works for each in found)
-            yield f"{works} of {counted(len(found), 'step')} of {one} would work in {other}."
+        if portables:
+            works = sum(each.works for each in portables)
+            yield f"{works} of {counted(len(portables), 'step')} of {workspace} would work in {other}."
         else:
-            yield f"{one} has no local steps."
+            yield f"{workspace} has no local steps."

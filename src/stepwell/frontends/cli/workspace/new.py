@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 import click
 from click.shell_completion import CompletionItem
 
-from stepwell.frontends.cli.options import CommonOptions, displayed_path, open_registry, project_options, tell
+from stepwell.frontends.cli.options import (
+    CommonOptions,
+    displayed_path,
+    finding_lines,
+    open_registry,
+    project_options,
+)
 from stepwell.frontends.cli.workspace.options import (
     complete_id,
     refuse_bad_id,
@@ -63,10 +69,10 @@ def ask(
     if template is None:
         from stepwell.write.scaffold import find_templates
 
-        found = find_templates(registry.project).value
-        for item in found.values():
+        templates = find_templates(registry.project).value
+        for item in templates.values():
             click.echo(f"  {visible(item.name)}: {visible(item.description)}".rstrip(": "), err=True)
-        template = _until("Template", lambda given: _one_of(given, tuple(found)), _DEFAULT)
+        template = _until("Template", lambda given: _one_of(given, tuple(templates)), _DEFAULT)
     if description is None:
         description = _until("Description (one line, optional)", _one_line, "")
     if framework is None:
@@ -213,7 +219,7 @@ def command(
     with undone_when_ended():
         written = _write(registry.project, folder, planned, there=there)
     if not common.quiet:
-        sys.stdout.writelines(f"{line}\n" for line in tell(planned.diagnostics, registry.project))
+        sys.stdout.writelines(f"{line}\n" for line in finding_lines(planned.diagnostics, registry.project))
         sys.stdout.writelines(
             f"wrote {visible(displayed_path(registry.project.root, path))}\n" for path in written
         )
@@ -253,9 +259,9 @@ def _refuse_place(registry: Registry, workspace: str, *, force: bool) -> bool:
         raise click.UsageError(
             f"{base}/{workspace} already exists; use --force to write the template's files into it"
         )
-    for one in registry.workspaces:
-        if one != workspace and one.lower() == workspace.lower():
-            raise click.UsageError(f"`{workspace}` differs from the workspace `{one}` only in case")
+    for workspace_id in registry.workspaces:
+        if workspace_id != workspace and workspace_id.lower() == workspace.lower():
+            raise click.UsageError(f"`{workspace}` differs from the workspace `{workspace_id}` only in case")
     return os.path.isdir(full)
 
 
@@ -293,14 +299,14 @@ def _rendered(
     from stepwell.write.scaffold import find_templates, render, values_for
 
     project = registry.project
-    found = find_templates(project)
-    chosen = found.value.get(template)
+    templates = find_templates(project)
+    chosen = templates.value.get(template)
     if chosen is None:
-        hint = suggest(template, found.value) or f"available: {', '.join(found.value)}"
+        hint = suggest(template, templates.value) or f"available: {', '.join(templates.value)}"
         raise click.UsageError(f"unknown template `{visible(template)}` ({hint})")
     broken = tuple(
         finding
-        for finding in found.diagnostics
+        for finding in templates.diagnostics
         if finding.span is None or f"{finding.span.path}/".startswith(f"{chosen.folder}/")
     )
     if broken:
@@ -334,8 +340,8 @@ def _refuse_words(registry: Registry, description: str, framework: str) -> None:
         )
 
 
-def _not_made(found: tuple[Diagnostic, ...], project: Project, folder: str) -> int:
-    sys.stdout.writelines(f"{line}\n" for line in tell(found, project))
+def _not_made(findings: tuple[Diagnostic, ...], project: Project, folder: str) -> int:
+    sys.stdout.writelines(f"{line}\n" for line in finding_lines(findings, project))
     sys.stdout.write(f"{folder} was not created; nothing was written\n")
     return 1
 

@@ -100,11 +100,11 @@ def refuse_unknown(registry: Registry, workspace: str) -> None:
     view_of(registry, workspace)
 
 
-def findings_of(project: Project, found: tuple[Diagnostic, ...], workspace: str) -> tuple[Diagnostic, ...]:
+def findings_of(project: Project, findings: tuple[Diagnostic, ...], workspace: str) -> tuple[Diagnostic, ...]:
     """Return the findings in a workspace's folder."""
     folder = f"{project.settings.workspaces}/{workspace}"
     return tuple(
-        item for item in found if item.span is not None and f"{item.span.path}/".startswith(f"{folder}/")
+        item for item in findings if item.span is not None and f"{item.span.path}/".startswith(f"{folder}/")
     )
 
 

@@ -82,8 +82,8 @@ def _table(registry: Registry) -> list[str]:
         version = registry.snapshot.workspaces[workspace].version
         own, overridden = names_of(registry.view(workspace))
         findings = findings_of(registry.project, registry.diagnostics, workspace)
-        found = counted_findings(findings) or "no findings"
-        rows.append((workspace, visible(version), str(len(own)), str(len(overridden)), found))
+        counts = counted_findings(findings) or "no findings"
+        rows.append((workspace, visible(version), str(len(own)), str(len(overridden)), counts))
     return with_heading(aligned(rows), color=color_wanted())
 
 

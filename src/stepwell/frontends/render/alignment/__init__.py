@@ -34,7 +34,7 @@ def as_html(record: Mapping[str, Any], name: str = "report.html.j2") -> str:
         keep_trailing_newline=True,
     )
     environment.filters.update(visible=visible, marked=_marked)
-    levels = sorted({told["level"] for item in record.get("steps", ()) for told in item["levels"]})
+    levels = sorted({level["level"] for item in record.get("steps", ()) for level in item["levels"]})
     template = environment.get_template(name)
     return template.render(record, levels=levels, meanings=_MEANINGS)
 

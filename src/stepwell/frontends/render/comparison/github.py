@@ -26,8 +26,8 @@ _SEVERITIES: Final = {
 
 def render(comparison: Comparison, **_unused: object) -> Iterator[str]:
     """Yield a command per effect at its new location, or without a location if removed."""
-    found = [*_errors(comparison), *map(_annotation, comparison.effects), *comparison.stale]
-    return github.render(Report(tuple(found), 0, 0, 0, 0.0, ""))
+    annotations = [*_errors(comparison), *map(_annotation, comparison.effects), *comparison.stale]
+    return github.render(Report(tuple(annotations), 0, 0, 0, 0.0, ""))
 
 
 def _errors(comparison: Comparison) -> Iterator[Diagnostic]:

@@ -102,15 +102,15 @@ def _head(comparison: Comparison) -> Iterator[str]:
             yield "\n"
     if comparison.stale:
         yield "Accepted breaks:\n\n"
-        yield from (_finding(found) for found in comparison.stale[:_FIRST_ERRORS])
+        yield from (_finding(finding) for finding in comparison.stale[:_FIRST_ERRORS])
         if len(comparison.stale) > _FIRST_ERRORS:
             yield f"- and {len(comparison.stale) - _FIRST_ERRORS} more\n"
         yield "\n"
 
 
-def _finding(found: Diagnostic) -> str:
-    where = "" if found.span is None else f"{_code(cut(place(found.span), _NAME_ROOM))} "
-    return f"- {where}{_reason(found.message)}\n"
+def _finding(finding: Diagnostic) -> str:
+    where = "" if finding.span is None else f"{_code(cut(place(finding.span), _NAME_ROOM))} "
+    return f"- {where}{_reason(finding.message)}\n"
 
 
 def _row(effect: Effect) -> str:
@@ -209,4 +209,4 @@ def _text(text: str) -> str:
 
 
 def _referred(text: str) -> str:
-    return _MARKUP.sub(lambda found: f"&#{ord(found[0])};", text)
+    return _MARKUP.sub(lambda match: f"&#{ord(match[0])};", text)

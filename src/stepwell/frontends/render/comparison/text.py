@@ -63,7 +63,7 @@ def render(comparison: Comparison, *, color: bool, verbose: bool) -> Iterator[st
         yield from _effects(level, effects, paint, verbose=verbose)
     if comparison.stale:
         yield f"\n{paint('Accepted breaks', _BOLD)}\n"
-        yield from (f"  {_finding(found)}\n" for found in comparison.stale)
+        yield from (f"  {_finding(finding)}\n" for finding in comparison.stale)
     yield f"\n{summary(comparison, paint)}\n"
 
 
@@ -73,16 +73,16 @@ def _errors(title: str, errors: tuple[Diagnostic, ...], paint: Paint, *, verbose
     head = f"{counted(len(errors), 'error')} in {visible(title)}"
     yield f"\n{paint(head, _BOLD)}; invalid definitions are skipped\n"
     shown = errors if verbose else errors[:_FIRST]
-    yield from (f"  {_finding(found)}\n" for found in shown)
+    yield from (f"  {_finding(finding)}\n" for finding in shown)
     if len(shown) < len(errors):
         yield f"  ... and {len(errors) - len(shown)} more\n"
 
 
-def _finding(found: Diagnostic) -> str:
-    span = found.span
+def _finding(finding: Diagnostic) -> str:
+    span = finding.span
     where = "" if span is None else f"{visible(span.path)}:{span.line}:{span.column}: "
-    help_text = f" ({visible(found.help)})" if found.help else ""
-    return f"{where}{found.severity.value}[{visible(found.id)}] {visible(found.message)}{help_text}"
+    help_text = f" ({visible(finding.help)})" if finding.help else ""
+    return f"{where}{finding.severity.value}[{visible(finding.id)}] {visible(finding.message)}{help_text}"
 
 
 def _effects(level: Level, effects: list[Effect], paint: Paint, *, verbose: bool) -> Iterator[str]:
@@ -93,12 +93,12 @@ def _effects(level: Level, effects: list[Effect], paint: Paint, *, verbose: bool
     for effect in shown:
         whose = "" if effect.workspace is None else f", workspace {visible(effect.workspace)}"
         yield f"  {effect.consumer.value}{whose}: {visible(effect.reason)}\n"
-        told_places = [
+        places = [
             f"{when} {place(span)}"
             for when, span in (("was", effect.old_place), ("now", effect.new_place))
             if span is not None
         ]
-        yield f"    {'; '.join([visible(effect.key), *told_places])}\n"
+        yield f"    {'; '.join([visible(effect.key), *places])}\n"
         if effect.acceptance is not None:
             entry = effect.acceptance
             until = "" if entry.until is None else f", until {visible(entry.until)}"

@@ -189,15 +189,15 @@ def _place_of(leaf: FieldChange) -> str:
 
 def shown_pair(old: Any, new: Any, room: int = ROOM) -> tuple[str, str]:
     """Return two values as JSON, truncated so that the first difference is visible."""
-    one, other = _whole(old), _whole(new)
+    old_text, new_text = _whole(old), _whole(new)
     start = 0
-    if max(len(one), len(other)) > room:
-        pairs = enumerate(zip(one, other, strict=False))
-        same = next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
-        start = max(0, min(same - _LEAD, max(len(one), len(other)) - room + len(_CUT)))
+    if max(len(old_text), len(new_text)) > room:
+        pairs = enumerate(zip(old_text, new_text, strict=False))
+        same = next((at for at, (a, b) in pairs if a != b), min(len(old_text), len(new_text)))
+        start = max(0, min(same - _LEAD, max(len(old_text), len(new_text)) - room + len(_CUT)))
     if start <= len(_CUT):
-        return cut(one, room), cut(other, room)
-    return cut(_CUT + one[start:], room), cut(_CUT + other[start:], room)
+        return cut(old_text, room), cut(new_text, room)
+    return cut(_CUT + old_text[start:], room), cut(_CUT + new_text[start:], room)
 
 
 def cut(text: str, room: int = ROOM) -> str:

@@ -47,10 +47,10 @@ _WORKSPACES: Final = (
 def colours_of(pipeline: Pipeline) -> Mapping[str | None, Colour]:
     """Return the colour of every view in a pipeline, the core first, then ids sorted."""
     ids = {workspace_of(pipeline, node) for node in pipeline.nodes.values()}
-    found: dict[str | None, Colour] = {None: CORE} if None in ids else {}
+    colours: dict[str | None, Colour] = {None: CORE} if None in ids else {}
     for place, item in enumerate(sorted(item for item in ids if item is not None)):
-        found[item] = _WORKSPACES[place % len(_WORKSPACES)]
-    return found
+        colours[item] = _WORKSPACES[place % len(_WORKSPACES)]
+    return colours
 
 
 _SKIPPED: Final = Colour("#f7ecd2", "#6b4a00")
@@ -118,8 +118,8 @@ def arrange(pipeline: Pipeline) -> GraphLayout:
     layer = _layers(nodes, forward)
     count = max(layer.values(), default=-1) + 1
     rows: list[list[_Place]] = [[] for _ in range(count)]
-    for one in nodes:
-        rows[layer[one]].append(one)
+    for node_id in nodes:
+        rows[layer[node_id]].append(node_id)
     span = sum(layer[target] - layer[source] for source, target in forward)
     chains = {pair: _chain(pair, layer, through=span < _MOST_PLACES) for pair in forward}
     for chain in chains.values():
@@ -161,16 +161,16 @@ def _closing(nodes: Sequence[str], pairs: Sequence[tuple[str, str]]) -> frozense
         state[root] = 1
         stack: list[tuple[str, Iterator[str]]] = [(root, iter(after[root]))]
         while stack:
-            one, rest = stack[-1]
+            node_id, rest = stack[-1]
             following = next(rest, None)
             if following is None:
-                state[one] = 2
+                state[node_id] = 2
                 stack.pop()
             elif following not in state:
                 state[following] = 1
                 stack.append((following, iter(after[following])))
             elif state[following] == 1:
-                back.add((one, following))
+                back.add((node_id, following))
     return frozenset(back)
 
 
@@ -208,7 +208,7 @@ def _ordered(rows: list[list[_Place]], links: Sequence[tuple[_Place, _Place]]) -
         neighbours = above if down else below
         at = {item: place for row in now for place, item in enumerate(row)}
         for row in now if down else reversed(now):
-            row.sort(key=lambda one: (_mean(neighbours.get(one, ()), at, at[one]), at[one]))
+            row.sort(key=lambda node: (_mean(neighbours.get(node, ()), at, at[node]), at[node]))
             at.update((item, place) for place, item in enumerate(row))
         count = _crossings(now, below)
         if count < fewest:

@@ -132,7 +132,7 @@ def _drawn(pipeline: Pipeline, marks: Mapping[str, Mark]) -> Iterator[str]:
     named = named or {workspace or "core": colour for workspace, colour in colours.items()}
     legend = list(_legend(named, has_way=bool(longest)))
     title = escape(visible(pipeline.name))
-    one = escape(f"pipeline-{pipeline.name}", quote=True)
+    identifier = escape(f"pipeline-{pipeline.name}", quote=True)
     about = visible(" ".join(pipeline.description.split()))
     width = max(
         layout.columns * (box + _GAP_X) - _GAP_X + 2 * _MARGIN,
@@ -146,10 +146,10 @@ def _drawn(pipeline: Pipeline, marks: Mapping[str, Mark]) -> Iterator[str]:
     shift = (width - (layout.columns * (box + _GAP_X) - _GAP_X)) / 2
     yield (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height}" width="{width:.0f}" '
-        f'height="{height}" role="img" aria-labelledby="{one}-title {one}-about">'
+        f'height="{height}" role="img" aria-labelledby="{identifier}-title {identifier}-about">'
     )
-    yield f'<title id="{one}-title">{title}</title>'
-    yield f'<desc id="{one}-about">{escape(_in_words(pipeline, about))}</desc>'
+    yield f'<title id="{identifier}-title">{title}</title>'
+    yield f'<desc id="{identifier}-about">{escape(_in_words(pipeline, about))}</desc>'
     yield f"<style>{_STYLE}</style>"
     yield f'<rect class="backdrop" width="{width:.0f}" height="{height}"/>'
     yield f'<text class="title" x="{_MARGIN}" y="34">{title}</text>'
@@ -163,7 +163,7 @@ def _drawn(pipeline: Pipeline, marks: Mapping[str, Mark]) -> Iterator[str]:
     edges: dict[tuple[str, str], list[Edge]] = {}
     for edge in pipeline.edges:
         edges.setdefault((edge.source, edge.target), []).append(edge)
-    for course in sorted(layout.lines, key=lambda one: (one.source, one.target) in longest):
+    for course in sorted(layout.lines, key=lambda line: (line.source, line.target) in longest):
         pair = course.source, course.target
         yield _edge(course, edges[pair], shift, box, is_longest=pair in longest)
     on_way = {item for pair in longest for item in pair}
@@ -262,11 +262,11 @@ def _box_width(pipeline: Pipeline, marks: Mapping[str, Mark]) -> float:
 
 def _in_words(pipeline: Pipeline, about: str) -> str:
     """Return a text description for screen readers."""
-    said = [about] if about else []
+    sentences = [about] if about else []
     for node in pipeline.nodes.values():
         needs = f" after {', '.join(node.needs)}" if node.needs else ""
-        said.append(f"{node.id} runs {step_word(node.step, node.job_type)}{needs}.")
-    return visible(" ".join(said))
+        sentences.append(f"{node.id} runs {step_word(node.step, node.job_type)}{needs}.")
+    return visible(" ".join(sentences))
 
 
 def _cut(text: str, room: int) -> str:

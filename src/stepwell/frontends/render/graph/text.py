@@ -97,19 +97,19 @@ def as_dot(pipeline: Pipeline) -> str:
     ]
     for key, node in pipeline.nodes.items():
         colour = colours[workspace_of(pipeline, node)]
-        said = [
+        attributes = [
             f"label={_quoted(key + chr(10) + step_word(node.step, node.job_type))}",
             f"fillcolor={_quoted(colour.light)}",
             f"color={_quoted(colour.dark)}",
         ]
-        lines.append(f"  {_quoted(key)} [{', '.join(said)}];")
+        lines.append(f"  {_quoted(key)} [{', '.join(attributes)}];")
     for edge in pipeline.edges:
         if edge.source not in pipeline.nodes:
             continue
-        said = [f"label={_quoted(edge.input)}"] if edge.input else ["style=dashed"]
+        attributes = [f"label={_quoted(edge.input)}"] if edge.input else ["style=dashed"]
         if (edge.source, edge.target) in longest:
-            said += [f"color={_quoted(LONGEST)}", "penwidth=2"]
-        lines.append(f"  {_quoted(edge.source)} -> {_quoted(edge.target)} [{', '.join(said)}];")
+            attributes += [f"color={_quoted(LONGEST)}", "penwidth=2"]
+        lines.append(f"  {_quoted(edge.source)} -> {_quoted(edge.target)} [{', '.join(attributes)}];")
     return "\n".join([*lines, "}"]) + "\n"
 
 

@@ -122,13 +122,13 @@ class AlignOutput(OutputRecord, frozen=True, kw_only=True):
     ]
 
 
-def align_output(aligned: Iterable[Aligned], found: Iterable[Diagnostic]) -> AlignOutput:
+def align_output(aligned: Iterable[Aligned], findings: Iterable[Diagnostic]) -> AlignOutput:
     """The alignment of steps, with every finding once."""
-    aligned, found = tuple(aligned), tuple(found)
+    aligned, findings = tuple(aligned), tuple(findings)
     by_view: dict[str | None, list[Aligned]] = {}
     for item in aligned:
         by_view.setdefault(item.workspace, []).append(item)
-    errors, warnings = _counts(found)
+    errors, warnings = _counts(findings)
     return AlignOutput(
         summary=AlignmentSummary(
             steps=len(aligned),
@@ -148,7 +148,7 @@ def align_output(aligned: Iterable[Aligned], found: Iterable[Diagnostic]) -> Ali
             for workspace, steps in by_view.items()
         ),
         steps=tuple(map(_step, aligned)),
-        diagnostics=tuple(map(_finding, found)),
+        diagnostics=tuple(map(_finding, findings)),
     )
 
 
@@ -160,18 +160,18 @@ def _step(aligned: Aligned) -> AlignedStep:
         script=aligned.script,
         builder=aligned.builder,
         aligned=aligned.is_aligned,
-        levels=tuple(_level(level, found) for level, found in aligned.levels),
+        levels=tuple(_level(level, findings) for level, findings in aligned.levels),
         diagnostics=tuple(map(_finding, aligned.diagnostics)),
     )
 
 
-def _level(level: int, found: Iterable[Diagnostic]) -> AlignmentLevel:
-    errors, warnings = _counts(found)
+def _level(level: int, findings: Iterable[Diagnostic]) -> AlignmentLevel:
+    errors, warnings = _counts(findings)
     return AlignmentLevel(level=level, errors=errors, warnings=warnings)
 
 
-def _counts(found: Iterable[Diagnostic]) -> tuple[int, int]:
-    severities = [finding.severity for finding in found]
+def _counts(findings: Iterable[Diagnostic]) -> tuple[int, int]:
+    severities = [finding.severity for finding in findings]
     return severities.count(Severity.ERROR), severities.count(Severity.WARNING)
 
 

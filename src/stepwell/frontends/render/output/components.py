@@ -249,11 +249,11 @@ def explain_output(
     )
 
 
-def components_output(view: View, found: Iterable[tuple[str, Component]]) -> ComponentsOutput:
+def components_output(view: View, components: Iterable[tuple[str, Component]]) -> ComponentsOutput:
     """Components of a view, each with the name of its step."""
     return ComponentsOutput(
         workspace=view.workspace,
-        components=tuple(ListedComponent(step=step, **_component(item)) for step, item in found),
+        components=tuple(ListedComponent(step=step, **_component(item)) for step, item in components),
     )
 
 

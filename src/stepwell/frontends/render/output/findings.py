@@ -135,7 +135,7 @@ class FilePosition(OutputPart, frozen=True, kw_only=True):
     column: Annotated[Ordinal, doc("Column in Unicode code points, from 1.", 7)]
 
 
-def check_output(report: Report, found: Iterable[Diagnostic]) -> CheckOutput:
+def check_output(report: Report, reported: Iterable[Diagnostic]) -> CheckOutput:
     """The report of a check, with these of its findings."""
     return CheckOutput(
         tool=ToolVersion(name="stepwell", version=report.tool_version),
@@ -148,12 +148,15 @@ def check_output(report: Report, found: Iterable[Diagnostic]) -> CheckOutput:
             infos=report.with_severity(Severity.INFO),
             seconds=round(report.seconds, 6),
         ),
-        diagnostics=findings(found),
+        diagnostics=findings(reported),
     )
 
 
 def edit_output(
-    files: Mapping[str, tuple[bytes | None, bytes | None, str]], found: Iterable[Diagnostic], *, written: bool
+    files: Mapping[str, tuple[bytes | None, bytes | None, str]],
+    reported: Iterable[Diagnostic],
+    *,
+    written: bool,
 ) -> EditOutput:
     """The result of an edit.
 
@@ -170,27 +173,28 @@ def edit_output(
             )
             for path, (before, after, diff) in files.items()
         ),
-        diagnostics=findings(found),
+        diagnostics=findings(reported),
     )
 
 
-def findings(found: Iterable[Diagnostic]) -> tuple[ReportedFinding, ...]:
+def findings(diagnostics: Iterable[Diagnostic]) -> tuple[ReportedFinding, ...]:
     """Diagnostics as records."""
-    return tuple(map(finding, found))
+    return tuple(map(finding, diagnostics))
 
 
-def finding(found: Diagnostic) -> ReportedFinding:
+def finding(diagnostic: Diagnostic) -> ReportedFinding:
     """A diagnostic as a record."""
     return ReportedFinding(
-        id=found.id,
-        severity=found.severity,
-        message=found.message,
-        span=text_span(found.span),
-        help=found.help,
+        id=diagnostic.id,
+        severity=diagnostic.severity,
+        message=diagnostic.message,
+        span=text_span(diagnostic.span),
+        help=diagnostic.help,
         related=tuple(
-            RelatedPlace(message=other.message, span=required_span(other.span)) for other in found.related
+            RelatedPlace(message=other.message, span=required_span(other.span))
+            for other in diagnostic.related
         ),
-        fix=None if found.fix is None else _fix(found.fix),
+        fix=None if diagnostic.fix is None else _fix(diagnostic.fix),
     )
 
 

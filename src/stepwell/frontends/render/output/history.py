@@ -367,15 +367,15 @@ def _origin(origin: Origin) -> ChangedOrigin:
     )
 
 
-def log_output(found: Trace, workspace: str | None) -> LogOutput:
+def log_output(traced: Trace, workspace: str | None) -> LogOutput:
     """The history of a step in the view of a workspace, or of the core."""
     return LogOutput(
         workspace=workspace,
-        step=found.names[0],
-        names=tuple(found.names),
-        entries=tuple(map(_entry, found.entries)),
-        has_more=found.has_more,
-        cut_off=found.cut_off,
+        step=traced.names[0],
+        names=tuple(traced.names),
+        entries=tuple(map(_entry, traced.entries)),
+        has_more=traced.has_more,
+        cut_off=traced.cut_off,
     )
 
 

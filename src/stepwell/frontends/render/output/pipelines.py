@@ -274,26 +274,28 @@ def pipeline_show_output(linked: Linked, analysis: Analysis, preview: Preview) -
 def pipeline_check_output(
     view: View,
     pipelines: Iterable[Linked],
-    found: Mapping[str, Iterable[Diagnostic]],
+    by_pipeline: Mapping[str, Iterable[Diagnostic]],
     in_files: Iterable[Diagnostic],
 ) -> PipelineCheckOutput:
     """The findings of each pipeline, and those in files of pipelines."""
     return PipelineCheckOutput(
         workspace=view.workspace,
-        pipelines=tuple(_checked(pipeline, tuple(found[pipeline.definition.name])) for pipeline in pipelines),
+        pipelines=tuple(
+            _checked(pipeline, tuple(by_pipeline[pipeline.definition.name])) for pipeline in pipelines
+        ),
         files=findings(in_files),
     )
 
 
-def _checked(linked: Linked, found: tuple[Diagnostic, ...]) -> CheckedPipeline:
+def _checked(linked: Linked, reported: tuple[Diagnostic, ...]) -> CheckedPipeline:
     crossed, edges = crossing(Pipeline.of(linked))
     return CheckedPipeline(
         name=linked.definition.name,
-        passed=all(finding.severity is not Severity.ERROR for finding in found),
+        passed=all(finding.severity is not Severity.ERROR for finding in reported),
         steps=len(linked.nodes),
         edges=edges,
         across_workspaces=tuple(CrossingEdge(from_=edge.source, to=edge.target) for edge in crossed),
-        diagnostics=findings(found),
+        diagnostics=findings(reported),
     )
 
 

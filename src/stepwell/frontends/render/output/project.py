@@ -186,25 +186,25 @@ class WatchLine(OutputRecord, frozen=True, kw_only=True):
     ] = UNSET
 
 
-def doctor_output(told: Health) -> DoctorOutput:
+def doctor_output(health: Health) -> DoctorOutput:
     """The health of a project."""
-    watching = told.watching
+    watching = health.watching
     return DoctorOutput(
-        status=told.status,
-        digest=told.digest,
-        current=told.current,
-        kept=told.kept,
-        workspaces=told.workspaces,
-        errors=told.errors,
-        warnings=told.warnings,
-        conflicts=told.conflicts,
-        ambiguous=told.ambiguous,
+        status=health.status,
+        digest=health.digest,
+        current=health.current,
+        kept=health.kept,
+        workspaces=health.workspaces,
+        errors=health.errors,
+        warnings=health.warnings,
+        conflicts=health.conflicts,
+        ambiguous=health.ambiguous,
         layers=tuple(
             LayerStatus(**{name: getattr(layer, name) for name in LayerStatus.__struct_fields__})
-            for layer in told.layers
+            for layer in health.layers
         ),
-        last_reload=_reload(told.last_reload),
-        last_refusal=_reload(told.last_refusal),
+        last_reload=_reload(health.last_reload),
+        last_refusal=_reload(health.last_refusal),
         watching=None
         if watching is None
         else WatchStatus(
@@ -214,9 +214,9 @@ def doctor_output(told: Health) -> DoctorOutput:
             reason=watching.reason,
             bursts=watching.bursts,
         ),
-        counters=RegistryCounters(**told.counters),
-        lost_components=told.lost_components or 0,
-        recommendations=tuple(told.recommendations),
+        counters=RegistryCounters(**health.counters),
+        lost_components=health.lost_components or 0,
+        recommendations=tuple(health.recommendations),
     )
 
 

@@ -287,20 +287,20 @@ class WorkflowRunOutput(OutputRecord, frozen=True, kw_only=True):
 
 
 def pipeline_run_output(
-    run: RunRecord | None, root: str, found: Iterable[Diagnostic] = ()
+    run: RunRecord | None, root: str, findings: Iterable[Diagnostic] = ()
 ) -> PipelineRunOutput:
     """A run of a pipeline, or why there is none.
 
     Args:
         root: the project's folder; paths are relative to it.
     """
-    return PipelineRunOutput(**_run(run, root, found))
+    return PipelineRunOutput(**_run(run, root, findings))
 
 
 def pipeline_test_output(
     run: RunRecord | None,
     root: str,
-    found: Iterable[Diagnostic] = (),
+    findings: Iterable[Diagnostic] = (),
     tried: Iterable[Trial] | None = None,
 ) -> PipelineTestOutput:
     """A test of a pipeline.
@@ -310,7 +310,7 @@ def pipeline_test_output(
         root: the project's folder; paths are relative to it.
     """
     return PipelineTestOutput(
-        **_run(run, root, found),
+        **_run(run, root, findings),
         components=None
         if tried is None
         else tuple(
@@ -329,9 +329,9 @@ def pipeline_test_output(
     )
 
 
-def _run(run: RunRecord | None, root: str, found: Iterable[Diagnostic]) -> dict[str, Any]:
+def _run(run: RunRecord | None, root: str, reported: Iterable[Diagnostic]) -> dict[str, Any]:
     if run is None:
-        return {"run": None, "steps": (), "developers": (), "diagnostics": findings(found)}
+        return {"run": None, "steps": (), "developers": (), "diagnostics": findings(reported)}
     return {
         "run": PipelineRun(
             id=run.id,
@@ -357,7 +357,7 @@ def _run(run: RunRecord | None, root: str, found: Iterable[Diagnostic]) -> dict[
             )
             for item in developers_of(run)
         ),
-        "diagnostics": findings(found),
+        "diagnostics": findings(reported),
     }
 
 

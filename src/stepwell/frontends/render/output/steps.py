@@ -246,23 +246,23 @@ def _listed(step: StepDefinition) -> ListedStep:
     )
 
 
-def resolve_output(found: Resolution) -> ResolveOutput:
+def resolve_output(resolution: Resolution) -> ResolveOutput:
     """The result of a resolution."""
-    context = found.context
+    context = resolution.context
     return ResolveOutput(
         asked=ResolveRequest(
-            step=found.name,
+            step=resolution.name,
             workspace=context.workspace,
             frameworks=tuple(context.frameworks),
             environment=tuple(context.environment),
         ),
-        chosen=StepCandidate(**_candidate(found.chosen)),
-        strategy=found.strategy,
-        reason=found.reason,
-        ambiguous=found.ambiguous,
-        tried=tuple(TriedStrategy(strategy=item.strategy, reason=item.reason) for item in found.tried),
-        tied=tuple(StepCandidate(**_candidate(item)) for item in found.tied),
-        candidates=tuple(StepCandidate(**_candidate(candidate)) for candidate in found.candidates),
+        chosen=StepCandidate(**_candidate(resolution.chosen)),
+        strategy=resolution.strategy,
+        reason=resolution.reason,
+        ambiguous=resolution.ambiguous,
+        tried=tuple(TriedStrategy(strategy=item.strategy, reason=item.reason) for item in resolution.tried),
+        tied=tuple(StepCandidate(**_candidate(item)) for item in resolution.tied),
+        candidates=tuple(StepCandidate(**_candidate(candidate)) for candidate in resolution.candidates),
     )
 
 
@@ -281,9 +281,9 @@ def _candidate(candidate: Candidate) -> dict[str, Any]:
     }
 
 
-def conflicts_output(found: Iterable[Conflict]) -> ConflictsOutput:
+def conflicts_output(every_conflict: Iterable[Conflict]) -> ConflictsOutput:
     """Names that have more than one definition."""
-    return ConflictsOutput(conflicts=tuple(map(_conflict, found)))
+    return ConflictsOutput(conflicts=tuple(map(_conflict, every_conflict)))
 
 
 def _conflict(conflict: Conflict) -> NameConflict:

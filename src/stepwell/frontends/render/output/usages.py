@@ -160,12 +160,12 @@ class CompatOutput(OutputRecord, frozen=True, kw_only=True):
     mismatches: Annotated[tuple[InterfaceMismatch, ...], doc("Incompatible steps in table order.")]
 
 
-def impact_output(view: View, step: StepDefinition, found: Impact) -> ImpactOutput:
+def impact_output(view: View, step: StepDefinition, impact: Impact) -> ImpactOutput:
     """Every place that names a step."""
     return ImpactOutput(
         workspace=view.workspace,
         step=step.name,
-        names=tuple(ImpactName(name=name.name, roles=tuple(name.roles)) for name in found.names),
+        names=tuple(ImpactName(name=name.name, roles=tuple(name.roles)) for name in impact.names),
         places=tuple(
             ImpactPlace(
                 group=place.group,
@@ -175,22 +175,22 @@ def impact_output(view: View, step: StepDefinition, found: Impact) -> ImpactOutp
                 line=place.line,
                 column=place.column,
             )
-            for place in found.places
+            for place in impact.places
         ),
-        generated=tuple(GeneratedMention(file=path, times=count) for path, count in found.generated.items()),
-        unread=tuple(UnsearchedFile(file=path, reason=why) for path, why in found.unread.items()),
+        generated=tuple(GeneratedMention(file=path, times=count) for path, count in impact.generated.items()),
+        unread=tuple(UnsearchedFile(file=path, reason=why) for path, why in impact.unread.items()),
     )
 
 
-def compat_output(found: Compatibility, workspace: str | None) -> CompatOutput:
+def compat_output(compat: Compatibility, workspace: str | None) -> CompatOutput:
     """Steps that old code runs, and steps made for another interface."""
     return CompatOutput(
         interface=INTERFACE,
         workspace=workspace,
-        fallbacks=tuple(map(_fallback, found.fallbacks)),
+        fallbacks=tuple(map(_fallback, compat.fallbacks)),
         mismatches=tuple(
             InterfaceMismatch(step=mismatch.step, place=mismatch.place, reason=mismatch.reason)
-            for mismatch in found.mismatches
+            for mismatch in compat.mismatches
         ),
     )
 

@@ -223,7 +223,7 @@ def listed_workspace(
     workspace: Workspace,
     folder: str,
     names: tuple[tuple[str, ...], tuple[str, ...]],
-    found: Iterable[Diagnostic],
+    findings: Iterable[Diagnostic],
 ) -> ListedWorkspace:
     """A workspace in short.
 
@@ -238,7 +238,7 @@ def listed_workspace(
         folder=folder,
         steps=len(own),
         overrides=len(overridden),
-        findings=FindingCounts(**_counts(found)),
+        findings=FindingCounts(**_counts(findings)),
     )
 
 
@@ -302,15 +302,17 @@ def _checked(name: str, sections: tuple[Section, ...]) -> CheckedWorkspace:
     )
 
 
-def _counts(found: Iterable[Diagnostic]) -> dict[str, int]:
-    severities = [finding.severity for finding in found]
+def _counts(findings: Iterable[Diagnostic]) -> dict[str, int]:
+    severities = [finding.severity for finding in findings]
     return {f"{item.value}s": severities.count(item) for item in Severity}
 
 
-def workspace_compare_output(one: str, other: str, found: Iterable[Portable]) -> WorkspaceCompareOutput:
+def workspace_compare_output(
+    workspace: str, other: str, portables: Iterable[Portable]
+) -> WorkspaceCompareOutput:
     """Which steps of one workspace would work in another."""
     return WorkspaceCompareOutput(
-        from_=one,
+        from_=workspace,
         to=other,
         steps=tuple(
             PortableStep(
@@ -322,6 +324,6 @@ def workspace_compare_output(one: str, other: str, found: Iterable[Portable]) ->
                     for lack in each.lacks
                 ),
             )
-            for each in found
+            for each in portables
         ),
     )

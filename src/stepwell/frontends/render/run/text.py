@@ -37,10 +37,10 @@ def run_lines(run: RunRecord, root: str) -> Iterator[str]:
         )
         for step in run.steps
     ]
-    for line, one in zip(aligned(rows), run.steps, strict=True):
+    for line, run_step in zip(aligned(rows), run.steps, strict=True):
         yield line
-        if one.state is StepState.FAILED:
-            yield from _more(run, one, root)
+        if run_step.state is StepState.FAILED:
+            yield from _more(run, run_step, root)
     yield ""
     states = [
         f"{count} {state.value}"
@@ -92,11 +92,11 @@ def swap_lines(tried: Iterable[Trial]) -> Iterator[str]:
     """Yield whether a pipeline works with steps of other workspaces."""
     rows = []
     for item in tried:
-        told = item.fault or ""
+        fault = item.fault or ""
         if item.failed and item.failed != item.step:
-            told = f"{item.failed}: {told}"
+            fault = f"{item.failed}: {fault}"
         counts = f"{item.ran} ran, {item.cached} cached" if item.run is not None else ""
-        rows.append((visible(item.step), visible(item.workspace), item.state, counts, visible(told)))
+        rows.append((visible(item.step), visible(item.workspace), item.state, counts, visible(fault)))
     yield from aligned(rows)
 
 
