@@ -52,7 +52,7 @@ SWAPS: Final[dict[type[ast.AST], type[ast.AST]]] = dict(
 NAMES: Final = {"any": "all", "all": "any", "min": "max", "max": "min", "sorted": "list", "reversed": "iter"}
 FIRST: Final = 10
 """Number of covering tests, fastest first, that run first; the others follow if none of them fails."""
-MOST_SECONDS: Final = 15
+MOST_SECONDS: Final = 40
 """Time of the covering tests of a mutant, fastest first, after which no other test is tried."""
 
 TRACER: Final = """

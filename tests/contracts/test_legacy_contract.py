@@ -475,13 +475,17 @@ def test_both_import_styles_of_the_old_package_are_one_package(tmp_path: Path, f
 
 
 def test_a_module_may_have_aliases_in_other_folders(tmp_path: Path) -> None:
-    write(tmp_path, freeze("lib/names/step_names.py", None, ["lib/old.py", "lib/names/deep/er/n.py"]))
+    write(
+        tmp_path,
+        freeze("lib/names/step_names.py", None, ["lib/old.py", "lib/other/old.py", "lib/names/deep/er/n.py"]),
+    )
     script = (
         "import sys, warnings; sys.path.insert(0, sys.argv[1]); warnings.simplefilter('ignore')\n"
-        "import lib.old, lib.names.deep.er.n, lib.names.step_names as names\n"
-        "print(sys.modules['lib.old'] is names is sys.modules['lib.names.deep.er.n'])\n"
+        "import lib.old, lib.other.old, lib.names.deep.er.n, lib.names.step_names as names\n"
+        "aliases = ['lib.old', 'lib.other.old', 'lib.names.deep.er.n']\n"
+        "print([sys.modules[alias] is names for alias in aliases])\n"
     )
-    assert bare("-c", script, str(tmp_path)) == "True\n"
+    assert bare("-c", script, str(tmp_path)) == "[True, True, True]\n"
 
 
 def test_the_step_type_variants_are_those_of_the_old_package(tmp_path: Path) -> None:

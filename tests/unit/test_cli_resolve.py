@@ -70,6 +70,8 @@ def test_a_tie_is_broken_and_reported_on_stderr(run_stepwell: RunStepwell) -> No
         "the core takes precedence, then workspaces by id\n\n" + TABLE
     )
     assert (ran.exit_code, shown(ran.stderr)) == (0, "warning" + TIE)
+    again = run_stepwell("resolve", "ModelEvaluation", "--mode", "automatic", cwd=ROOT)
+    assert (again.exit_code, again.stdout, again.stderr) == (0, ran.stdout, ran.stderr)
 
 
 def test_the_strict_mode_refuses_a_tie_with_exit_code_1(run_stepwell: RunStepwell) -> None:

@@ -12,10 +12,14 @@ import sys
 import termios
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from stepwell.model.settings import open_project
+from stepwell.resolve.load import load
 
 if TYPE_CHECKING:
     from tests.conftest import Project, RunStepwell
@@ -223,7 +227,7 @@ def left_on_screen(received: str) -> list[str]:
     return [line for line in lines if line.strip()]
 
 
-def test_long_reading_shows_progress_on_stderr_which_goes_away(
+def test_long_checks_show_progress_on_stderr_which_goes_away(
     project: Project, on_terminal: OnTerminal
 ) -> None:
     seen = on_terminal("list", cwd=project(many_steps()), streams="stderr", code=DRIVER)
@@ -242,6 +246,16 @@ def test_the_answer_follows_where_the_progress_was(project: Project, on_terminal
     (line,) = left_on_screen(seen.terminal)
     assert line.startswith("Checked 600 files, 600 steps, 0 workspaces: no findings in ")
     assert seen.terminal.rindex("\x1b[?25h") < seen.terminal.rindex(line)
+
+
+def test_the_progress_counts_workspaces_too(project: Project) -> None:
+    files = {
+        f"workspaces/w{number}/local/steps/own.yaml": f"name: Own{number}\ndescription: O.\n"
+        for number in range(3)
+    }
+    seen: list[tuple[int, int]] = []
+    load(open_project(str(project(files))), date(2026, 11, 1), lambda done, total: seen.append((done, total)))
+    assert seen == [(0, 6), (3, 6), (4, 6), (5, 6)]
 
 
 def test_the_cursor_is_shown_again_after_an_interrupt(project: Project, on_terminal: OnTerminal) -> None:

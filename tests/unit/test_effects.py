@@ -16,6 +16,7 @@ from stepwell.source.tree import Folder
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from stepwell.review.comparison import Comparison
     from stepwell.source.diagnostic import Span
 
 TODAY = date(2026, 11, 24)
@@ -53,12 +54,26 @@ def schema(said: object) -> Files:
     return {"schemas/step.schema.json": json.dumps(said)}
 
 
-def hyperparameters(name: str, module: str) -> Files:
-    text = f"name: {name}\ndescription: Tune it.\nmodule_path: {module}\n"
-    return {f"registry.d/hyperparameters/{name.lower()}.yaml": text}
+def hyperparameters(name: str, module: str, *more: str) -> Files:
+    lines = [f"name: {name}", "description: Tune it.", f"module_path: {module}", *more]
+    return {f"registry.d/hyperparameters/{name.lower()}.yaml": "\n".join(lines) + "\n"}
 
 
-def effects(root: Path, old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
+def looks_up(*names: str) -> Files:
+    lines = [f"get_canonical_name_from_file_name({name!r})\n" for name in names]
+    return {"tools/find.py": "".join(lines)}
+
+
+def first(*names: str) -> Files:
+    return settings("[[freeze]]", 'output = "a.py"', 'workspace = "all"', f"first = {json.dumps(names)}")
+
+
+def preferring(framework: str) -> Files:
+    lines = ["default_resolution_strategy: framework_match", f"preferred_frameworks: [{framework}]"]
+    return {"workspaces/alice/workspace.yaml": "\n".join(lines) + "\n"}
+
+
+def compared(root: Path, old: Mapping[str, str], new: Mapping[str, str]) -> Comparison:
     states = []
     for title, files in (("old", old), ("new", new)):
         folder = root / title
@@ -67,11 +82,14 @@ def effects(root: Path, old: Mapping[str, str], new: Mapping[str, str]) -> list[
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8")
         states.append(read_state(title, str(folder.resolve()), Folder(str(folder.resolve())), TODAY))
-    found = compare(states[0], states[1], lambda _: None).effects
+    return compare(states[0], states[1], lambda _: None)
+
+
+def effects(root: Path, old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
     return [
-        f"{one.level.value} {one.consumer.value} {one.key} "
-        f"[{place(one.old_place)} > {place(one.new_place)}] {one.reason}"
-        for one in found
+        f"{effect.level.value} {effect.consumer.value} {effect.key} "
+        f"[{place(effect.old_place)} > {place(effect.new_place)}] {effect.reason}"
+        for effect in compared(root, old, new).effects
     ]
 
 
@@ -86,6 +104,10 @@ def noted(files: Files) -> Files:
 
 FIVE = override("Scoring", "priority: 5")
 ALL_FROZEN = settings("[[freeze]]", 'output = "a.py"', 'workspace = "all"')
+LOOKS_UP_RISK = looks_up("risk")
+SPELLINGS = looks_up("risK", "Risk", "RISK", "risk", "RisK")
+THREE = {**core("Zoning"), **core("Scoring"), **core("Rating"), **local("Zoning", kind=None)}
+TWO_FRAMEWORKS = {**core("Scoring", "framework: a"), **local("Scoring", "framework: b")}
 CASES: dict[str, tuple[Files, Files, list[str]]] = {
     "a step is gone": (
         {**core("Scoring"), **core("Rating")},
@@ -212,6 +234,20 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
             ),
         ],
     ),
+    "the table of a workspace has another order than the core's": (
+        {**first("Scoring", "Rating", "Zoning"), **THREE},
+        {**first("Zoning", "Rating", "Scoring"), **THREE, **local("Zoning", "x-note: new", kind=None)},
+        [
+            (
+                "risky importers table-reordered:STEP_NAMES [- > zoning.yaml:1] `Zoning`, `Rating` "
+                "moved in the table, whose order decides ambiguous lookups and listings"
+            ),
+            (
+                "risky importers alice/table-reordered:STEP_NAMES [- > rating.yaml:1] `Rating` "
+                "moved in the table, whose order decides ambiguous lookups and listings"
+            ),
+        ],
+    ),
     "a field that nobody depends on": (
         core("Scoring", "priority: 1"),
         core("Scoring", "priority: 2", "x-team: fraud"),
@@ -277,6 +313,75 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
                 "risk.yaml:1] the file name `risk` means `Risk` instead of `RiskScoring`"
             ),
             ("safe importers name-joined-table:Risk [- > risk.yaml:1] `Risk` was added to the table"),
+        ],
+    ),
+    "several file names that a source looks up mean another step": (
+        {**core("RiskScoring"), **SPELLINGS},
+        {**core("RiskScoring"), **core("Risk"), **SPELLINGS},
+        [
+            (
+                "breaking importers file-name-resolves-differently:RISK [risk_scoring.yaml:1 > "
+                "risk.yaml:1] the file names `RISK`, `RisK`, `Risk` and 2 more mean `Risk` instead of "
+                "`RiskScoring`"
+            ),
+            ("safe importers name-joined-table:Risk [- > risk.yaml:1] `Risk` was added to the table"),
+        ],
+    ),
+    "a file name means the new name of its step": (
+        {**core("RiskScoring"), **LOOKS_UP_RISK},
+        {**core("RiskGrading", "aliases: [RiskScoring]", "config_class: RiskScoringConfig"), **LOOKS_UP_RISK},
+        [
+            (
+                "breaking importers name-left-table:RiskScoring [risk_scoring.yaml:1 > "
+                "risk_grading.yaml:1] `RiskScoring` was renamed to `RiskGrading`; as an alias, the old "
+                "name works in views and `stepwell resolve`, but not in frozen tables or "
+                "`stepwell.legacy`; its `RiskScoringConfig` maps to `RiskGrading`"
+            ),
+            (
+                "risky importers file-name-resolves-differently:risk [risk_scoring.yaml:1 > "
+                "risk_grading.yaml:1] the file name `risk` means `RiskGrading` instead of "
+                "`RiskScoring`, its new name"
+            ),
+            (
+                "safe importers name-joined-table:RiskGrading [- > risk_grading.yaml:1] `RiskGrading` "
+                "was added to the table"
+            ),
+        ],
+    ),
+    "a step of a workspace outside of all tables hides a file name": (
+        {**ALL_FROZEN, **core("RiskScoring"), **core("Risk"), **local("Other"), **LOOKS_UP_RISK},
+        {
+            **ALL_FROZEN,
+            **core("RiskScoring"),
+            **core("Risk"),
+            **local("Other"),
+            **local("Risk", kind=None),
+            **LOOKS_UP_RISK,
+        },
+        [
+            (
+                "breaking importers alice/file-name-resolves-differently:risk [risk.yaml:1 > "
+                "risk_scoring.yaml:1] the file name `risk` means `RiskScoring` instead of `Risk`"
+            ),
+            (
+                "breaking importers alice/name-left-table:Risk [risk.yaml:1 > risk.yaml:1] `Risk` no "
+                "longer has a `sagemaker_step_type`, which the table requires; its `RiskConfig` maps to "
+                "no step"
+            ),
+            (
+                "risky overlays alice/shadow-appeared:Risk [- > risk.yaml:1] alice's own step `Risk` "
+                "shadows the core's, at registry.d/steps/risk.yaml:1"
+            ),
+        ],
+    ),
+    "an abbreviation is gone": (
+        {**settings("[naming]", 'abbreviations = {rsk = "Risk"}'), **core("RiskScoring")},
+        {**settings("[naming]", "abbreviations = {}"), **core("RiskScoring")},
+        [
+            (
+                "breaking importers file-name-resolves-differently:rsk_scoring [risk_scoring.yaml:1 > "
+                "risk_scoring.yaml:1] the file name `rsk_scoring` means no step instead of `RiskScoring`"
+            ),
         ],
     ),
     "a script that comes with its step meant nothing before": (
@@ -608,6 +713,16 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
         core("Grading", "aliases: [Old, Scoring]", kind=None),
         [],
     ),
+    "one of two aliases is gone": (
+        core("Scoring", "aliases: [First, Second]"),
+        core("Scoring", "aliases: [First]"),
+        [
+            (
+                "breaking pipelines alias-gone:Second [scoring.yaml:4 > scoring.yaml:4] `Second` is no "
+                "longer an alias of `Scoring`, so lookups by it fail"
+            ),
+        ],
+    ),
     "a replacement is gone": (
         {**core("Scoring"), **core("Rating", "deprecated: {replaced_by: Scoring}")},
         core("Rating", "deprecated: {replaced_by: Scoring}"),
@@ -652,6 +767,17 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
             ),
         ],
     ),
+    "a workspace prefers another framework": (
+        {**TWO_FRAMEWORKS, **preferring("a")},
+        {**TWO_FRAMEWORKS, **preferring("b")},
+        [
+            (
+                "risky pipelines alice/resolution-changed:Scoring [scoring.yaml:1 > scoring.yaml:1] for "
+                "workspace alice, `Scoring` resolves to the definition of workspace alice instead of the "
+                "core: only the definition of workspace alice has the framework b"
+            ),
+        ],
+    ),
     "a word that is used is gone": (
         {**settings("[vocabulary]", 'frameworks = ["a", "b"]'), **core("Scoring", "framework: b")},
         {**settings("[vocabulary]", 'frameworks = ["a", "c"]'), **core("Scoring", "framework: a")},
@@ -665,6 +791,40 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
             (
                 "safe editors vocabulary-widened:frameworks [stepwell.toml:2 > stepwell.toml:2] "
                 "`framework` also accepts `c`"
+            ),
+        ],
+    ),
+    "a rule becomes an info": (
+        settings("[rules]", 'shadows-core = "warning"'),
+        settings("[rules]", 'shadows-core = "info"'),
+        [
+            (
+                "safe editors rule-lowered:shadows-core [stepwell.toml:2 > stepwell.toml:2] "
+                "`shadows-core` is now an info instead of a warning"
+            ),
+        ],
+    ),
+    "only the model type of a hyperparameter class changes": (
+        hyperparameters("Tree", "acme.trees", "model_type: forest"),
+        hyperparameters("Tree", "acme.trees", "model_type: boosted"),
+        [
+            (
+                "risky importers hyperparameter-changed:Tree.model_type [tree.yaml:4 > tree.yaml:4] "
+                "`model_type` of `Tree` changed from `forest` to `boosted`"
+            ),
+        ],
+    ),
+    "the base of an override with a comment is gone": (
+        {**core("Scoring", kind=None), **noted(FIVE)},
+        noted(FIVE),
+        [
+            (
+                "breaking overlays alice/base-gone:Scoring [scoring.yaml:1 > scoring.yaml:2] alice "
+                "overrides `Scoring`, which was removed, so the override has no effect"
+            ),
+            (
+                "breaking pipelines step-gone:Scoring [scoring.yaml:1 > -] `Scoring` was removed, so "
+                "lookups by that name fail"
             ),
         ],
     ),
@@ -936,6 +1096,23 @@ def test_a_class_that_another_step_takes_leads_to_that_one(tmp_path: Path) -> No
     )
 
 
+def test_a_changed_mapping_is_reported_by_the_values_that_differ(tmp_path: Path) -> None:
+    old = core("Scoring", "interface: {inputs: {rows: {type: csv}}}", "priority: 1")
+    new = core(
+        "Scoring", "interface: {inputs: {rows: {type: json}}, outputs: {scores: {type: csv}}}", "priority: 2"
+    )
+    ((change,),) = (view.changes for view in compared(tmp_path, old, new).views)
+    assert {
+        field.field: [(leaf.field, leaf.old, leaf.new) for leaf in field.leaves] for field in change.fields
+    } == {
+        "interface": [
+            ("interface.inputs.rows.type", "csv", "json"),
+            ("interface.outputs.scores.type", None, "csv"),
+        ],
+        "priority": [],
+    }
+
+
 def test_an_old_python_table_has_importers_and_neither_words_nor_rules(tmp_path: Path) -> None:
     row = {
         "config_class": "ScoringConfig",
@@ -987,6 +1164,20 @@ GIVES = "interface: {outputs: {scores: {type: processing_output}}}"
             (
                 BROKEN + "unknown-step [nightly.yaml:1 > nightly.yaml:4] the "
                 "pipeline `Nightly`: unknown step `Scoring` in the core"
+            ),
+        ),
+        (
+            "a configuration is no longer read, which is an info",
+            {
+                **settings("[rules]", 'unknown-config-key = "info"'),
+                **core("Scoring", "interface: {arguments: {lines: {}}}"),
+                "registry.d/pipelines/nightly.yaml": (
+                    "name: Nightly\ndescription: N.\nsteps: [{id: a, step: Scoring, config: {rows: 3}}]\n"
+                ),
+            },
+            (
+                "safe pipelines pipeline-info:Nightly#unknown-config-key [nightly.yaml:1 > nightly.yaml:3] "
+                "the pipeline `Nightly`: `Scoring` does not read the configuration `rows`"
             ),
         ),
         (

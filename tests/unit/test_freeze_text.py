@@ -174,6 +174,30 @@ def test_a_shared_config_class_is_one_key_and_the_last_step_has_it() -> None:
     assert served["CONFIG_STEP_REGISTRY"] == {"C": "B"}
 
 
+def test_a_stub_lists_the_step_names_of_the_core_and_of_each_workspace() -> None:
+    core = view([step("B"), step("A")])
+    files = generate("r/", core, {"team": view([step("X")], core)}, NAMING, "c", "1")
+    assert '_StepName_team: _TypeAlias = _Literal["X"]\n' in files["r/step_names.pyi"]
+    assert (
+        '_StepName: _TypeAlias = _Literal[\n    _StepName_team,\n    "A",\n    "B",\n]\n'
+        in files["r/step_names.pyi"]
+    )
+
+
+def test_exports_are_sorted_as_linters_expect() -> None:
+    exported = ast.literal_eval(
+        generate("r/", view([step("A")]), {}, NAMING, "c", "1")["r/__init__.py"]
+        .partition("__all__ = ")[2]
+        .partition("]")[0]
+        + "]"
+    )
+    constants = [name for name in exported if name.isupper()]
+    classes = [name for name in exported if name[0].isupper() and name not in constants]
+    functions = [name for name in exported if name[0].islower()]
+    assert exported == [*sorted(constants), *sorted(classes), *sorted(functions)]
+    assert all((constants, classes, functions))
+
+
 def test_an_empty_registry_freezes_to_empty_tables() -> None:
     served: dict[str, object] = {}
     exec(frozen(view([])), served)  # noqa: S102 - the generated text

@@ -163,6 +163,14 @@ def test_a_hint_at_what_did_not_change_changes_nothing(root: Path) -> None:
         assert registry._store.seen.snapshot.core is before.snapshot.core, path
 
 
+def test_a_folder_with_the_name_of_a_file_is_a_folder(root: Path) -> None:
+    registry = stepwell.open(root)
+    path = f"{STEPS}/zipping.yaml"
+    apply(root, {f"{path}/inside.yaml": "name: Zipping\ndescription: Z.\n"})
+    registry._store.reload([path])
+    assert state(registry) == state(stepwell.open(root))
+
+
 def test_an_unchanged_definition_stays_the_same_object(root: Path) -> None:
     registry = stepwell.open(root)
     before = registry.view("alice")

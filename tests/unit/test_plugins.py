@@ -304,6 +304,20 @@ def test_packages_are_looked_for_once_and_survive_reading_everything_again(proje
     assert len(asked) == 1
 
 
+def test_a_step_of_a_package_is_served_again_when_the_core_step_that_hides_it_goes(project: Any) -> None:
+    own = {
+        f"registry.d/steps/{name}.yaml": f"name: {name}\ndescription: Own.\n" for name in ("Other", "Scoring")
+    }
+    root = project(own)
+    registry = opened(root, Plugin("acme", given=(step("Scoring"),)))
+    for path in own:
+        (root / path).unlink()
+    registry._store.reload(own)
+    assert [(item.name, item.sources[0].layer.value) for item in registry.view().values()] == [
+        ("Scoring", "plugin")
+    ]
+
+
 def test_a_local_step_that_hides_one_of_a_package_is_reported(project: Any) -> None:
     root = project({"workspaces/alice/local/steps/scoring.yaml": SCORING})
     registry = opened(root, Plugin("acme", given=(step("Scoring"),)))

@@ -76,6 +76,11 @@ STRICTER: dict[str, tuple[Any, Any, str]] = {
         {"anyOf": [{"type": "string"}]},
         "#/anyOf: must match different alternatives",
     ),
+    "one of exactly one alternatives": (
+        {"oneOf": [{"type": "string"}, {"maximum": 5}]},
+        {"oneOf": [{"type": "string"}, {"maximum": 4}]},
+        "#/oneOf: must match different alternatives",
+    ),
     "one more condition": (
         {"allOf": [{}]},
         {"allOf": [{}, {"type": "string"}]},
@@ -91,7 +96,7 @@ def test_less_is_taken_and_the_other_way_round_more(what: str) -> None:
     old, new, expected = STRICTER[what]
     assert reported(old, new) == [f"stricter {expected}"]
     back = differences(new, old)
-    swaps = {"true is not 1", "another form", "another reference"}
+    swaps = {"true is not 1", "another form", "another reference", "one of exactly one alternatives"}
     assert [one.is_stricter for one in back] == [what in swaps]
 
 
@@ -135,6 +140,8 @@ def test_other_words_for_the_same_are_no_difference(old: Any, new: Any) -> None:
         ({}, {"properties": {"a": {"pattern": "^[a-z]+$"}}}, {"a": "A"}, [("a",)]),
         ({}, {"properties": {"a": {"type": "integer"}}}, {"a": 1.0}, []),
         ({}, {"properties": {"a": {"type": "integer"}}}, {"a": True}, [("a",)]),
+        ({}, {"properties": {"a": {"type": "integer"}}}, {"a": 1.5}, [("a",)]),
+        ({}, {"properties": {"a": {"prefixItems": [{}], "items": {"type": "string"}}}}, {"a": (1, 2)}, []),
         (
             {},
             {"properties": {"a": {}}, "patternProperties": {"^x-": {}}, "additionalProperties": False},

@@ -290,6 +290,8 @@ def document(text: str, path: str = "registry.d/pipelines/nightly.yaml") -> Docu
          "- id: fit\n  inputs: {a: b.c, data: load.rows, x: load.y}  # note\n"),
         ("- id: fit\n  inputs:\n     a: b.c  # n\n  config: {}\n",
          "- id: fit\n  inputs:\n     a: b.c  # n\n     data: load.rows\n     x: load.y\n  config: {}\n"),
+        ("- id: fit\n  step: Fit  # trains with XGBoost\n",
+         "- id: fit\n  step: Fit  # trains with XGBoost\n  inputs:\n    data: load.rows\n    x: load.y\n"),
         ("- id: fit\n  inputs:\n    a: b.c\n    d: e.f",
          "- id: fit\n  inputs:\n    a: b.c\n    d: e.f\n    data: load.rows\n    x: load.y"),
     ],

@@ -435,7 +435,7 @@ def _check_again(
     """Return all files by path after checking those with possible changes, and the changed ones."""
     layout = relisted.layout
     affected = list(relisted.core)
-    for workspace in layout.workspaces if relisted.everything else relisted.workspaces:
+    for workspace in relisted.workspaces:
         affected += layout.workspaces.get(workspace, ())
     listed = {file.path: file for file in affected}
     folders = tuple(f"{hint}/" for hint in hints if hint not in listed and hint not in before.checked)

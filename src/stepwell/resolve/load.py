@@ -48,7 +48,7 @@ OF_FREEZING: Final = "all"
 NOTHING_FOUND: tuple[Diagnostic, ...] = ()
 
 Progress = Callable[[int, int], None]
-"""Progress callback with the numbers of read files and of all files."""
+"""Progress callback: the numbers of finished and of all files and workspaces."""
 
 FindPlugins = Callable[[], tuple[Plugin, ...]]
 """Finds the definitions of installed packages."""
@@ -81,10 +81,11 @@ def load(
         extensions = plugins() if project.settings.plugins else ()
         guests = read_plugins(extensions, project.settings, today)
         core = lay_core(project, layout, checked, guests)
-        overlays = {
-            workspace: lay_overlay(project, layout, workspace, core, checked)
-            for workspace in layout.workspaces
-        }
+        overlays = {}
+        for done, workspace in enumerate(layout.workspaces, len(checked)):
+            if progress is not None:
+                progress(done, len(checked) + len(layout.workspaces))
+            overlays[workspace] = lay_overlay(project, layout, workspace, core, checked)
         loaded = assemble(project, today, layout, checked, core, overlays, guests, None)
         _call_all_objects_old()
         return loaded
@@ -122,7 +123,7 @@ def check_all(
     file_rules = catalog.active("file", project.settings.severities)
     for done, file in enumerate(listed):
         if progress is not None and done % 256 == 0:
-            progress(done, len(listed))
+            progress(done, len(listed) + len(layout.workspaces))
         if file.path not in checked:
             checked[file.path] = check_definition(project, file, today, file_rules)
     return checked

@@ -117,11 +117,11 @@ def _printed(value: object) -> str:
     """Return the Python literal of a printed value.
 
     Raises:
-       TypeError: the value is neither text nor ``None``.
+       TypeError: the value is not text.
     """
     if isinstance(value, _Code):
         return value
-    if value is None or isinstance(value, str):
+    if isinstance(value, str):
         return as_literal(value)
     raise TypeError(f"a template printed a {type(value).__name__}")
 
