@@ -90,6 +90,8 @@ The machine:
   alternately, and checks every millisecond whether a reader sees the edit; the time includes the debounce.
   `register` affects all views, `resolve` resolves names of the core in turn, and each look-up of a live name
   uses the context.
+- **Editor**: a client changes the text of one file and waits for the new finding, over the pipes of
+  `stepwell lsp`.
 - **Memory**: the differences between the peaks of fresh processes that open and keep a project: with
   {size.steps:,} and with {small:,} core steps, with all workspaces and with none.
 """

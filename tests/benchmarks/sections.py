@@ -320,6 +320,15 @@ def live(plan: Plan, folder: Path) -> Iterator[Row]:
     yield table.limit("1,000 switches of the workspace, a look-up each", took["switches"], 0.010)
 
 
+def typing(plan: Plan, folder: Path) -> Iterator[Row]:
+    """Findings of the language server over its pipes while a file is typed."""
+    script = str(Path(__file__).parents[1] / "stdio_client.py")
+    answer = run_fresh([sys.executable, script, str(folder / "project"), str(plan.edits * 5)])
+    times = sorted(float(each) / 1000 for each in json.loads(answer.output))
+    yield table.limit("keystroke to findings in the editor, p50", times[len(times) // 2], 0.050)
+    yield table.limit("keystroke to findings in the editor, p99", times[len(times) * 99 // 100], 0.150)
+
+
 def mistakes(plan: Plan, folder: Path) -> Iterator[Row]:
     """Planted mistakes that the first check reports, and findings about nothing that was planted."""
     rng = random.Random(SEED)  # noqa: S311 - a fixed seed
@@ -358,5 +367,6 @@ SECTIONS: Final = (
     running,
     graphs,
     live,
+    typing,
     mistakes,
 )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from lsprotocol import types
 from pygls.lsp.client import LanguageClient
+from tests.stdio_client import connected
 
 import stepwell
 from stepwell.frontends.lsp import answers
@@ -29,6 +30,7 @@ LOAD = "registry.d/steps/load.yaml"
 FIT = "registry.d/steps/fit.toml"
 NIGHTLY = "registry.d/pipelines/nightly.yaml"
 OVERRIDE = "workspaces/alice/override/steps/load.yaml"
+NEW_OVERRIDE = "workspaces/alice/override/steps/fit.yaml"
 FILES = {
     "stepwell.toml": (
         '[vocabulary]\nframeworks = ["pandas", "xgboost"]\n'
@@ -169,7 +171,7 @@ def test_a_hover_has_the_description_and_the_origin(opened: OpenProject) -> None
 def test_a_renamed_step_leaves_a_clean_project(opened: OpenProject, run_stepwell: RunStepwell) -> None:
     root = Path(opened.root)
     before = run_stepwell("check", "--format", "json", cwd=root).stdout
-    for path, content in answers.renamed(opened, "Load", "ReadRows").items():
+    for path, content in answers.renamed(opened, "Load", "ReadRows").files.items():
         target = root / path
         if content is None:
             target.unlink()
@@ -193,7 +195,38 @@ def test_a_fix_and_an_ignore_comment_are_offered(opened: OpenProject) -> None:
     style = next(item for item in opened.findings()[LOAD] if item.id == "naming-style")
     edit = answers.ignored(opened, LOAD, style)
     assert edit is not None
-    assert edit.text == "  # stepwell: ignore[naming-style] TODO: reason"
+    assert edit.text == "  # stepwell: ignore[naming-style]"
+
+
+@pytest.mark.parametrize(
+    ("path", "mark", "expected"),
+    [
+        (LOAD, "name", {"Deprecate `Load`": f"{LOAD}:10:9"}),
+        (FIT, "framework", {"Override `framework` in workspace alice": f"{NEW_OVERRIDE}:2:12"}),
+        (FIT, "[interface.inputs.rows]", {"Override `interface` in workspace alice": f"{NEW_OVERRIDE}:3:3"}),
+        (LOAD, "description", {"Override `description` in workspace alice": f"{OVERRIDE}:2:14"}),
+        (OVERRIDE, "framework", {}),
+        (NIGHTLY, "steps", {}),
+    ],
+)
+def test_a_step_offers_a_notice_and_overrides(
+    opened: OpenProject, path: str, mark: str, expected: dict[str, str]
+) -> None:
+    line = FILES[path].split(mark)[0].count("\n")
+    offers = {offer.title: offer for offer in answers.refactorings(opened, path, line)}
+    chosen = {title: shown([offer.chosen])[0] for title, offer in offers.items()}
+    assert expected.items() <= chosen.items()
+    assert bool(chosen) == bool(expected)
+    assert not any("Load` in" in title or "`name`" in title for title in chosen)
+    for offer in offers.values():
+        state = OpenProject(opened.root, date(2026, 11, 1))
+        for file, content in offer.files.files.items():
+            assert content is not None
+            state.edit(file, content.decode())
+        errors = [
+            item for items in state.findings().values() for item in items if item.severity.value == "error"
+        ]
+        assert errors == []
 
 
 def test_symbols_lenses_hints_and_parameters(opened: OpenProject) -> None:
@@ -374,3 +407,96 @@ def test_files_outside_a_project_have_no_answers(tmp_path: Path, environment: Ma
         assert (list(getattr(answer, "items", ())), published) == ([], {})
 
     session(tmp_path, environment, act)
+
+
+RECORDED = Path(__file__).resolve().parents[1] / "golden" / "lsp"
+"""Sessions: requests and notifications of an editor, each with the answer and the messages before it."""
+
+EDITORS = {
+    "capable": {
+        "window": {"showDocument": {"support": True}},
+        "workspace": {"workspaceEdit": {"documentChanges": True}},
+    },
+    "plain": {},
+}
+UNSAVED = FILES[LOAD].replace("sagemaker_step_type", "sagemaker_step_typ").replace("name: Load", "name: load")
+
+
+def position(text: str, mark: str) -> dict[str, Any]:
+    """The position of the mark in a text, for the protocol."""
+    _, line, column = place(text, mark)
+    return {"line": line, "character": column}
+
+
+def messages(uri: Callable[[str], str]) -> list[tuple[str, str, dict[str, Any]]]:
+    """What an editor sends: kind, method and parameters."""
+    load, night, fit = ({"uri": uri(path)} for path in (LOAD, NIGHTLY, FIT))
+    opened = [
+        (
+            "notify",
+            "textDocument/didOpen",
+            {"textDocument": {**document, "languageId": "yaml", "version": 1, "text": FILES[path]}},
+        )
+        for document, path in ((load, LOAD), (night, NIGHTLY))
+    ]
+    in_night = {"textDocument": night, "position": position(FILES[NIGHTLY], "Fit")}
+    first = {"start": {"line": 0, "character": 0}, "end": {"line": 0, "character": 4}}
+    everything = {"start": {"line": 0, "character": 0}, "end": {"line": 9, "character": 0}}
+    changed = {"textDocument": {**load, "version": 2}, "contentChanges": [{"text": UNSAVED}]}
+    actions = {"textDocument": load, "range": everything, "context": {"diagnostics": []}}
+    layout = {"textDocument": night, "options": {"tabSize": 2, "insertSpaces": True}}
+    return [
+        *opened,
+        ("request", "textDocument/hover", in_night),
+        ("request", "textDocument/completion", in_night),
+        ("request", "textDocument/definition", in_night),
+        ("request", "textDocument/references", {**in_night, "context": {"includeDeclaration": True}}),
+        ("request", "textDocument/prepareRename", in_night),
+        ("request", "textDocument/rename", {**in_night, "newName": "Train"}),
+        ("request", "textDocument/codeLens", {"textDocument": load}),
+        ("request", "textDocument/inlayHint", {"textDocument": load, "range": everything}),
+        ("request", "textDocument/documentSymbol", {"textDocument": load}),
+        ("request", "workspace/symbol", {"query": "ni"}),
+        ("request", "textDocument/formatting", layout),
+        ("request", "textDocument/semanticTokens/full", {"textDocument": night}),
+        ("request", "textDocument/codeAction", {**actions, "range": first}),
+        ("request", "textDocument/codeAction", {**actions, "textDocument": fit, "range": first}),
+        ("notify", "textDocument/didChange", changed),
+        ("request", "textDocument/codeAction", actions),
+        (
+            "request",
+            "textDocument/codeAction",
+            {**actions, "context": {"diagnostics": [], "only": ["refactor"]}},
+        ),
+        (
+            "request",
+            "workspace/executeCommand",
+            {"command": "stepwell.select", "arguments": [uri(LOAD), 1, 2, 3]},
+        ),
+        ("notify", "textDocument/didClose", {"textDocument": load}),
+    ]
+
+
+@pytest.mark.parametrize("editor", EDITORS)
+def test_a_recorded_session_has_the_same_answers(
+    project: Project, environment: Mapping[str, str], editor: str
+) -> None:
+    root = project(FILES)
+    record: list[Any] = []
+    with connected(root, environment, EDITORS[editor]) as (client, answer):
+        record.append({"method": "initialize", "result": answer["capabilities"]})
+        for kind, method, params in messages(lambda path: (root / path).as_uri()):
+            if kind == "notify":
+                client.notify(method, params)
+                record.append({"method": method, "params": params})
+            else:
+                result, before = client.request(method, params)
+                record.append({"before": before, "method": method, "params": params, "result": result})
+    for message in (message for entry in record for message in entry.get("before", ())):
+        message.pop("id", None)  # a random one
+    text = json.dumps(record, indent=1, sort_keys=True).replace(root.as_uri(), "file:///project") + "\n"
+    golden = RECORDED / f"{editor}.json"
+    if os.environ.get("STEPWELL_UPDATE_GOLDEN") == "1":
+        golden.parent.mkdir(exist_ok=True)
+        golden.write_text(text, encoding="utf-8")
+    assert text == golden.read_text(encoding="utf-8")

@@ -57,8 +57,16 @@ def index(steps: Table) -> tuple[Index, Index]:
     """Return indexes of the steps by configuration class and by alias."""
     by_config_class: dict[str, tuple[str, ...]] = {}
     by_alias: dict[str, tuple[str, ...]] = {}
-    for step in steps.values():
-        add_to_index(step, by_config_class, by_alias)
+    suffix, requires = facts(StepDefinition.SCHEMA).conventions["config_class"]
+    for name, step in steps.items():
+        data = step.data  # reading attributes would cost half of a reload
+        config_class = data.get("config_class")
+        if config_class is None and data.get(requires) is not None:
+            config_class = name + suffix
+        if config_class is not None:
+            by_config_class[config_class] = (*by_config_class.get(config_class, ()), name)
+        for alias in data.get("aliases") or ():
+            by_alias[alias] = (*by_alias.get(alias, ()), name)
     return by_config_class, by_alias
 
 
@@ -70,15 +78,10 @@ def add_to_index(
     """Add a step to the indexes."""
     if not isinstance(definition, StepDefinition):
         return
-    data = definition.data  # reading attributes would cost half of a reload
-    suffix, requires = facts(StepDefinition.SCHEMA).conventions["config_class"]
-    name, config_class = data["name"], data.get("config_class")
-    if config_class is None and data.get(requires) is not None:
-        config_class = name + suffix
-    if config_class is not None:
-        by_config_class[config_class] = (*by_config_class.get(config_class, ()), name)
-    for alias in data.get("aliases") or ():
-        by_alias[alias] = (*by_alias.get(alias, ()), name)
+    of_classes, of_aliases = index({definition.data["name"]: definition})
+    for index_of, words in ((by_config_class, of_classes), (by_alias, of_aliases)):
+        for word, names in words.items():
+            index_of[word] = (*index_of.get(word, ()), *names)
 
 
 def suspects_of_core(steps: Table, by_config_class: Index, by_alias: Index) -> dict[str, Definition]:

@@ -377,8 +377,9 @@ def _about_freezing(
 def _unused_ignores(project: Project, files: Iterable[CheckedFile], used: set[Any]) -> Iterable[Diagnostic]:
     every: dict[Ignore, None] = {}
     for file in files:
-        every.update(dict.fromkeys(file.ignores))
-        used.update(file.used)
+        if file.ignores:
+            every.update(dict.fromkeys(file.ignores))
+            used.update(file.used)
     unused = tuple(ignore for ignore in every if ignore not in used)
     if not unused:
         return ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, Literal, NamedTuple, final
 
 from stepwell.check.catalog import RULES
@@ -16,7 +16,7 @@ from stepwell.model.layer import Layer, Origin
 from stepwell.model.schema import contents, override_of
 from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Diagnostic, Span, TextEdit
-from stepwell.source.document import Document, Pointer
+from stepwell.source.document import Document, Pointer, thaw
 from stepwell.source.errors import StepwellError
 from stepwell.source.read import read_text
 from stepwell.source.wording import counted
@@ -29,6 +29,7 @@ from stepwell.write.edit.steps import StepEdits
 __all__ = [
     "Completion",
     "Hover",
+    "Refactoring",
     "Symbol",
     "complete",
     "conventions_of",
@@ -41,6 +42,7 @@ __all__ = [
     "named",
     "overrides_and_users",
     "parameters_in",
+    "refactorings",
     "references_at",
     "renamed",
     "step_at",
@@ -49,6 +51,8 @@ __all__ = [
 
 _PARAMETER: Final = re.compile(r"\$\{([A-Za-z_][\w]*)\}?")
 _CLASS_FIELDS: Final = {"config_class": "", "builder_step_name": "", "module_path": ""}
+_NOT_OVERRIDDEN: Final = frozenset({"name", "$schema", "aliases"})
+_NOTE: Final = "Do not use this step in new pipelines."
 _STEP_FIELDS: Final = frozenset({"replaced_by", "step"})
 
 
@@ -574,8 +578,8 @@ def fixed(session: OpenProject, findings: Iterable[Diagnostic]) -> Iterator[Diag
             yield finding
 
 
-def renamed(session: OpenProject, old: str, new: str) -> Mapping[str, bytes | None]:
-    """Return the new content of all files after a step is renamed; ``None`` for deleted files.
+def renamed(session: OpenProject, old: str, new: str) -> FileEdits:
+    """Return the planned files after a step is renamed.
 
     Raises:
         EditRefused: the name is invalid or taken, or a file cannot be edited.
@@ -589,7 +593,7 @@ def renamed(session: OpenProject, old: str, new: str) -> Mapping[str, bytes | No
             raise EditRefused(f"step `{new}` already exists in {view.title}", place)
     files = FileEdits(session.state.project)
     StepEdits(session.state.project, session.state.snapshot, files).rename(old, new, in_python=False)
-    return files.files
+    return files
 
 
 def ignored(session: OpenProject, path: str, finding: Diagnostic) -> TextEdit | None:
@@ -602,7 +606,91 @@ def ignored(session: OpenProject, path: str, finding: Diagnostic) -> TextEdit | 
     if "#" in line:
         return None
     place = Span(path, span.line, len(line) + 1, span.line, len(line) + 1)
-    return TextEdit(place, f"  # stepwell: ignore[{finding.id}] TODO: reason")
+    return TextEdit(place, f"  # stepwell: ignore[{finding.id}]")
+
+
+@final
+class Refactoring(NamedTuple):
+    """Edit of a step that an editor offers.
+
+    Args:
+        files: planned files.
+        chosen: position in the new content that the user edits next.
+    """
+
+    title: str
+    files: FileEdits
+    chosen: Span
+
+
+def refactorings(session: OpenProject, path: str, line: int) -> Iterator[Refactoring]:
+    """Yield the edits that a line of a step definition offers.
+
+    Args:
+        line: from 0.
+    """
+    document = session.document(path)
+    if document is None or session.schema_of(path) != "step":
+        return
+    view = session.view_of(path)
+    step = view.get(str(document.data.get("name")))
+    field = next(
+        (
+            str(key[0])
+            for key in document.locate(document.text).keys
+            if len(key) == 1 and document.key_span(key).line - 1 <= line < document.value_span(key).end_line
+        ),
+        "",
+    )
+    if step is None or not field:
+        return
+    if "deprecated" not in document.data:
+        pointer = ("deprecated", "note")
+
+        def deprecate(edits: StepEdits) -> None:
+            edits.set_in(path, [(pointer, _NOTE)])
+
+        yield from _refactoring(session, f"Deprecate `{step.name}`", deprecate, path, pointer)
+    if view.workspace is None and field not in _NOT_OVERRIDDEN:
+        for workspace in session.state.snapshot.workspaces:
+            definition = session.state.snapshot.view(workspace).get(step.name)
+            target = None if definition is None else _overridable(definition, field)
+            if definition is not None and target is not None:
+
+                def override(
+                    edits: StepEdits, workspace: str = workspace, definition: StepDefinition = definition
+                ) -> None:
+                    edits.override(
+                        workspace, definition, [((field,), thaw(document.data[field]))], always=True
+                    )
+
+                title = f"Override `{field}` in workspace {workspace}"
+                yield from _refactoring(session, title, override, target, (field,))
+
+
+def _overridable(definition: StepDefinition, field: str) -> str | None:
+    """Return the override of a step, empty if there is none; ``None`` if the workspace sets the field."""
+    own = [source for source in definition.sources if source.layer in (Layer.LOCAL, Layer.OVERRIDE)]
+    if any(source.layer is Layer.LOCAL or field in source.document.data for source in own):
+        return None
+    return own[0].document.path if own else ""
+
+
+def _refactoring(
+    session: OpenProject, title: str, edit: Callable[[StepEdits], None], path: str, pointer: Pointer
+) -> Iterator[Refactoring]:
+    """Yield an edit, unless it is rejected.
+
+    Args:
+        path: file with the value that the user edits next; empty for the only planned file.
+    """
+    files = FileEdits(session.state.project)
+    try:
+        edit(StepEdits(session.state.project, session.state.snapshot, files))
+        document = files.document(path or next(iter(files.files)))
+    except EditRefused:
+        return
+    yield Refactoring(title, files, document.value_span(pointer))
 
 
 def lens_of(session: OpenProject, path: str) -> tuple[str, Span] | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import urllib.parse
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from typing import Any, Final, final
 
@@ -21,6 +22,8 @@ from stepwell.source.errors import ProjectError
 from stepwell.source.tree import find_project
 from stepwell.version import __version__
 from stepwell.write.edit.engine import EditRefused
+from stepwell.write.edit.fixes import text_edit
+from stepwell.write.edit.plan import FileEdits
 
 __all__ = ["serve"]
 
@@ -39,12 +42,17 @@ _KINDS: Final = {
     "pipeline": types.CompletionItemKind.Module,
 }
 _WATCHED: Final = ("**/*.yaml", "**/*.yml", "**/*.toml", "**/*.py")
+_SELECT: Final = "stepwell.select"
+"""Command that an action runs after its edit: it selects the text that the user edits next."""
+
+_REASON: Final = "reason"
 _WORD: Final = re.compile(r"[\w./@${}:-]*$")
 
 
 def serve() -> None:
     """Serve one client on standard input and output until it exits."""
-    create_server().start_io()
+    with open(os.dup(sys.stdout.fileno()), "wb") as output:  # the server closes it at the end
+        create_server().start_io(sys.stdin.buffer, output)
 
 
 def create_server() -> LanguageServer:
@@ -83,7 +91,9 @@ class _Features:
             types.TEXT_DOCUMENT_RENAME: (self._rename, types.RenameOptions(prepare_provider=True)),
             types.TEXT_DOCUMENT_CODE_ACTION: (
                 self._code_actions,
-                types.CodeActionOptions([types.CodeActionKind.QuickFix]),
+                types.CodeActionOptions(
+                    [types.CodeActionKind.QuickFix, types.CodeActionKind.RefactorRewrite]
+                ),
             ),
             types.TEXT_DOCUMENT_CODE_LENS: (self._code_lens, None),
             types.TEXT_DOCUMENT_INLAY_HINT: (self._inlay_hints, None),
@@ -97,6 +107,13 @@ class _Features:
         }
         for name, (handler, options) in features.items():
             self._server.feature(name, options)(_plain(handler))
+
+        def select(uri: str, line: int, start: int, end: int) -> None:
+            chosen = types.Range(types.Position(line, start), types.Position(line, end))
+            shown = types.ShowDocumentParams(uri, take_focus=True, selection=chosen)
+            self._server.window_show_document(shown, callback=lambda _: None)
+
+        self._server.command(_SELECT)(select)
 
     # --- files
 
@@ -156,7 +173,7 @@ class _Features:
     def _publish(self, session: OpenProject) -> None:
         """Send the findings of files whose findings changed."""
         findings = session.findings()
-        for path in {*findings, *(path for path in self._paths_of(session) if path not in findings)}:
+        for path in dict.fromkeys((*findings, *self._paths_of(session))):
             uri = _uri_of(session, path)
             now = findings.get(path, ())
             if self._published.get(uri, ()) != now:
@@ -193,11 +210,7 @@ class _Features:
 
     def _lines(self, session: OpenProject, path: str) -> list[str]:
         content = session.state.project.tree.read(path)
-        return (
-            line_texts(content.decode("utf-8", "replace").removeprefix("\ufeff"))
-            if isinstance(content, bytes)
-            else []
-        )
+        return _lines_of(content) if isinstance(content, bytes) else []
 
     def _units(self, text: str) -> int:
         units: int = self._server.workspace.position_codec.client_num_units(text)
@@ -297,20 +310,23 @@ class _Features:
             return None
         return types.WorkspaceEdit(document_changes=list(self._file_changes(session, files)))
 
-    def _file_changes(self, session: OpenProject, files: Any) -> Iterable[Any]:
-        """Yield edits, and the creation and deletion of files that move."""
-        for path, content in files.items():
+    def _file_changes(self, session: OpenProject, files: FileEdits) -> Iterable[Any]:
+        """Yield the smallest edits, and the creation, move and deletion of files."""
+        moved = set(files.moved.values())
+        for path, content in files.files.items():
             uri = _uri_of(session, path)
-            before = self._lines(session, path)
             if content is None:
-                yield types.DeleteFile(uri)
+                if path not in moved:
+                    yield types.DeleteFile(uri)
                 continue
-            if not before:
+            before = files.read[files.moved.get(path, path)]
+            if path in files.moved:
+                yield types.RenameFile(_uri_of(session, files.moved[path]), uri)
+            elif before is None:
                 yield types.CreateFile(uri)
-            whole = types.Range(types.Position(0, 0), self._position(len(before) or 1, 1 << 30, before))
-            text = content.decode("utf-8").removeprefix("\ufeff")
-            document = types.OptionalVersionedTextDocumentIdentifier(uri)
-            yield types.TextDocumentEdit(document, [types.TextEdit(whole, text)])
+            edit = text_edit(path, before or b"", content)
+            change = types.TextEdit(self._range(edit.span, _lines_of(before)), edit.text)
+            yield types.TextDocumentEdit(types.OptionalVersionedTextDocumentIdentifier(uri), [change])
 
     def _code_actions(self, params: types.CodeActionParams) -> list[types.CodeAction]:
         uri = params.text_document.uri
@@ -326,35 +342,73 @@ class _Features:
             and finding.span.line - 1 <= params.range.end.line
             and finding.span.end_line - 1 >= params.range.start.line
         ]
-        actions = []
+        actions: list[types.CodeAction] = []
+        if _is_wanted(types.CodeActionKind.QuickFix, params.context):
+            actions += self._fixes(session, uri, lines, here)
+            actions += self._ignores(session, path, uri, lines, here)
+        if _is_wanted(types.CodeActionKind.RefactorRewrite, params.context):
+            actions += (
+                types.CodeAction(
+                    offer.title,
+                    kind=types.CodeActionKind.RefactorRewrite,
+                    edit=types.WorkspaceEdit(document_changes=list(self._file_changes(session, offer.files))),
+                    command=self._selection(
+                        _uri_of(session, offer.chosen.path),
+                        self._range(offer.chosen, _lines_of(offer.files.content(offer.chosen.path))),
+                    ),
+                )
+                for offer in answers.refactorings(session, path, params.range.start.line)
+            )
+        return actions
+
+    def _fixes(
+        self, session: OpenProject, uri: str, lines: list[str], here: list[Diagnostic]
+    ) -> Iterator[types.CodeAction]:
         for finding in answers.fixed(session, here):
             fix = finding.fix
             if fix is None:
                 continue
             edits = [types.TextEdit(self._range(edit.span, lines), edit.text) for edit in fix.edits]
-            actions.append(
-                types.CodeAction(
-                    fix.message,
-                    kind=types.CodeActionKind.QuickFix,
-                    diagnostics=[self._diagnostic(session, finding, lines)],
-                    is_preferred=fix.is_safe,
-                    edit=types.WorkspaceEdit({uri: edits}),
-                )
+            yield types.CodeAction(
+                fix.message,
+                kind=types.CodeActionKind.QuickFix,
+                diagnostics=[self._diagnostic(session, finding, lines)],
+                is_preferred=fix.is_safe,
+                edit=types.WorkspaceEdit({uri: edits}),
             )
+
+    def _ignores(
+        self, session: OpenProject, path: str, uri: str, lines: list[str], here: list[Diagnostic]
+    ) -> Iterator[types.CodeAction]:
+        """Yield a comment for each finding; the user overwrites its reason if the editor can select it."""
         for finding in here:
             edit = answers.ignored(session, path, finding)
-            if edit is not None:
-                place = self._position(edit.span.line, edit.span.column, lines)
-                here_only = types.Range(place, place)
-                actions.append(
-                    types.CodeAction(
-                        f"ignore `{finding.id}` here",
-                        kind=types.CodeActionKind.QuickFix,
-                        diagnostics=[self._diagnostic(session, finding, lines)],
-                        edit=types.WorkspaceEdit({uri: [types.TextEdit(here_only, edit.text)]}),
-                    )
-                )
-        return actions
+            if edit is None:
+                continue
+            place = self._position(edit.span.line, edit.span.column, lines)
+            start = place.character + self._units(edit.text) + 1
+            chosen = types.Range(
+                types.Position(place.line, start), types.Position(place.line, start + len(_REASON))
+            )
+            command = self._selection(uri, chosen)
+            text = edit.text if command is None else f"{edit.text} {_REASON}"
+            yield types.CodeAction(
+                f"ignore `{finding.id}` here",
+                kind=types.CodeActionKind.QuickFix,
+                diagnostics=[self._diagnostic(session, finding, lines)],
+                edit=types.WorkspaceEdit({uri: [types.TextEdit(types.Range(place, place), text)]}),
+                command=command,
+            )
+
+    def _selection(self, uri: str, chosen: types.Range) -> types.Command | None:
+        """Return the command that selects a text; ``None`` if the editor cannot show one."""
+        window = self._server.client_capabilities.window
+        if window is None or window.show_document is None or not window.show_document.support:
+            return None
+        line, start, end = chosen.start.line, chosen.start.character, chosen.end.character
+        return types.Command(
+            "Edit", _SELECT, arguments=[uri, line, start, end if chosen.end.line == line else start]
+        )
 
     def _code_lens(self, params: types.CodeLensParams) -> list[types.CodeLens]:
         opened = self._session(params.text_document.uri)
@@ -444,6 +498,15 @@ def _plain(method: Callable[..., Any]) -> Callable[..., Any]:
         return method(params)
 
     return handler
+
+
+def _is_wanted(kind: types.CodeActionKind, context: types.CodeActionContext) -> bool:
+    """Return whether the editor requests actions of a kind, such as ``refactor`` for ``refactor.rewrite``."""
+    return context.only is None or any(f"{kind.value}.".startswith(f"{wanted}.") for wanted in context.only)
+
+
+def _lines_of(content: bytes | None) -> list[str]:
+    return line_texts((content or b"").decode("utf-8", "replace").removeprefix("\ufeff"))
 
 
 def _path_of(uri: str) -> str | None:

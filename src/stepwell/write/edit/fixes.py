@@ -20,7 +20,7 @@ from stepwell.write.edit.plan import FileEdits
 from stepwell.write.edit.text import Change, Remove, Rename, Set
 from stepwell.write.scaffold.plan import findings_with
 
-__all__ = ["correct_schema_comments", "fix_all", "with_edits"]
+__all__ = ["correct_schema_comments", "fix_all", "text_edit", "with_edits"]
 
 _LINE_BREAK: Final = re.compile(r"\r\n|\n|\r")
 _PASSES: Final = 10
@@ -96,7 +96,7 @@ class _Describer:
         before, after = edits.read.get(path), edits.planned.get(path)
         if fix.action in ("move", "delete") or before is None or after is None:
             return finding
-        return replace(finding, fix=replace(fix, edits=(_text_edit(path, before, after),)))
+        return replace(finding, fix=replace(fix, edits=(text_edit(path, before, after),)))
 
 
 def _in_reverse(findings: Iterable[Diagnostic]) -> list[Diagnostic]:
@@ -205,7 +205,7 @@ def _without_comment(content: bytes, document: Document, offset: int) -> bytes:
     return mark + (text[:start] + text[end:]).encode()
 
 
-def _text_edit(path: str, before: bytes, after: bytes) -> TextEdit:
+def text_edit(path: str, before: bytes, after: bytes) -> TextEdit:
     """Return the smallest replacement that results in another text."""
     old, new = (content.decode().removeprefix("\ufeff") for content in (before, after))
     start = 0

@@ -26,12 +26,16 @@ _NO_END: Final = "\\ No newline at end of file\n"
 
 @final
 class FileEdits:
-    """Planned content of files, beside the content that was read."""
+    """Planned content of files, beside the content that was read.
+
+    ``moved`` contains the old path of each file that moves, by its new path.
+    """
 
     def __init__(self, project: Project) -> None:
         self.project = project
         self.read: dict[str, bytes | None] = {}
         self.planned: dict[str, bytes | None] = {}
+        self.moved: dict[str, str] = {}
 
     @property
     def files(self) -> Mapping[str, bytes | None]:
@@ -116,6 +120,7 @@ class FileEdits:
             raise EditRefused(f"{target} already exists", Span(path))
         self.write(target, content)
         self.delete(path)
+        self.moved[target] = path
 
     def _require_writable(self, path: str) -> None:
         full = os.path.join(self.project.root, path)

@@ -113,8 +113,13 @@ class StepEdits:
             else:
                 raise self._not_in_files(step)
 
-    def override(self, workspace: str, step: StepDefinition, assignments: Iterable[Assignment]) -> None:
+    def override(
+        self, workspace: str, step: StepDefinition, assignments: Iterable[Assignment], *, always: bool = False
+    ) -> None:
         """Set fields in the override of a workspace; values that equal those below are not written.
+
+        Args:
+            always: whether values that equal those below are written too.
 
         Raises:
             EditRefused: all values are already in effect, or a file cannot be edited.
@@ -125,7 +130,7 @@ class StepEdits:
         replaced: list[Assignment] = []
         for pointer, value in assignments:
             there = thaw(base.origin(*pointer).value)
-            if there != value or any(self._states(source, pointer) for source in own):
+            if always or there != value or any(self._states(source, pointer) for source in own):
                 changed.append((pointer, value))
                 replaced.append(((BASED_ON, *pointer), there))
         if not changed:
