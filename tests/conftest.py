@@ -75,7 +75,7 @@ def interruptible() -> Iterator[None]:
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
     """The environment of this process, without anything that changes an answer or is the user's."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(SETTINGS_OF_THE_USER)}
-    folders = ("XDG_CACHE_HOME", "XDG_STATE_HOME", "STEPWELL_CACHE_DIR")
+    folders = ("XDG_STATE_HOME", "STEPWELL_CACHE_DIR")
     return {**kept, **{name: str(tmp_path_factory.mktemp(name)) for name in folders}}
 
 

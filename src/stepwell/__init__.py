@@ -204,7 +204,8 @@ def open(  # noqa: A001
         return open_last_good(os.path.abspath(path), clock, os.environ, installed_plugins, warn)
     if fallback != "skip":
         raise ValueError(f"fallback must be `skip` or `last-good`, got {fallback!r}")
-    loaded = load_cached(find_project(os.path.abspath(path)), clock(), cache_options(os.environ))
-    registry = Registry(loaded, clock, environment=os.environ, plugins=installed_plugins)
+    root, options = find_project(os.path.abspath(path)), cache_options(os.environ)
+    loaded, place = load_cached(root, clock(), options), options.place_of(root)
+    registry = Registry(loaded, clock, environment=os.environ, plugins=installed_plugins, cache=place)
     make_findable(registry.project)
     return registry

@@ -263,7 +263,7 @@ def test_the_key_is_in_nothing_that_is_said_written_or_kept(
             registry.reload()
             said += asyncio.run(ask(registry))
         monkeypatch.setenv("REMOTE_KEY", KEY)
-        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+        monkeypatch.setenv("STEPWELL_CACHE_DIR", str(tmp_path / "cache"))
         for command in (
             ["providers", "--health"],
             ["providers", "Remote", "--health", "--format", "json"],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -13,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stepwell.source.python import Lineage, SourceIndex, SourceView, index_sources, module_defines, place_of
-from stepwell.source.python.cache import _SAME_TICK
+from stepwell.source.python.cache import _SAME_TICK, OutlineDraft, recall
 from stepwell.source.python.outline import Outline, ParseFailure
 from stepwell.source.python.outliner import outline_of
+from stepwell.source.seal import CachePlace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -190,15 +190,22 @@ def test_a_refresh_parses_what_changed_and_nothing_else(tmp_path: Path) -> None:
 FILES = {"src/a.py": "class A(B[int]): pass\nfrom m import n\nX = n.Y\n", "src/b.py": "class B(:\n"}
 
 
+KEY = b"k" * 32
+
+
+def place(cache: Path, key: bytes = KEY, *, verify: bool = False) -> CachePlace:
+    return CachePlace(str(cache), key, verify)
+
+
 def stored(cache: Path) -> Path:
-    (found,) = cache.iterdir()
-    return found
+    (file,) = cache.glob("sources-*")
+    return file
 
 
 def test_a_store_spares_the_parse_with_equal_results(tmp_path: Path) -> None:
     root, cache = write(tmp_path / "p", FILES), tmp_path / "c"
-    cold = index_sources(root, ("src",), str(cache))
-    warm = index_sources(root, ("src",), str(cache))
+    cold = index_sources(root, ("src",), place(cache))
+    warm = index_sources(root, ("src",), place(cache))
     assert (cold.parsed, warm.parsed) == (2, 0)
     assert dict(warm.files) == dict(cold.files)
     assert (cache.stat().st_mode & 0o777, stored(cache).stat().st_mode & 0o777) == (0o700, 0o600)
@@ -208,7 +215,8 @@ def test_a_store_serves_another_process(tmp_path: Path) -> None:
     root, cache = write(tmp_path / "p", FILES), tmp_path / "c"
     code = (
         "import sys; from stepwell.source.python import index_sources\n"
-        "parsed = index_sources(sys.argv[1], ('src',), sys.argv[2]).parsed\n"
+        "from stepwell.source.seal import CachePlace\n"
+        "parsed = index_sources(sys.argv[1], ('src',), CachePlace(sys.argv[2], b'k' * 32)).parsed\n"
         "print(parsed, 'stepwell.source.python.outliner' in sys.modules)"
     )
     ran = [
@@ -222,104 +230,89 @@ def test_a_store_serves_another_process(tmp_path: Path) -> None:
 
 def test_a_changed_file_is_parsed_again_even_with_its_old_size_and_time(tmp_path: Path) -> None:
     root, cache = write(tmp_path / "p", FILES), tmp_path / "c"
-    index_sources(root, ("src",), str(cache))
+    index_sources(root, ("src",), place(cache))
     file = tmp_path / "p/src/a.py"
     old = file.stat()
     write(tmp_path / "p", {"src/a.py": FILES["src/a.py"].replace("class A", "class Z")})
     os.utime(file, ns=(old.st_atime_ns, old.st_mtime_ns))
     settle(file)
-    again = index_sources(root, ("src",), str(cache))
+    again = index_sources(root, ("src",), place(cache))
     assert (again.parsed, sorted(again.classes)) == (1, ["Z"])
-    assert index_sources(root, ("src",), str(cache)).parsed == 0
+    assert index_sources(root, ("src",), place(cache)).parsed == 0
 
 
 def test_a_file_that_changed_only_just_now_is_not_kept(tmp_path: Path) -> None:
     root, cache = write(tmp_path / "p", FILES), tmp_path / "c"
     future = (tmp_path / "p/src/a.py").stat().st_mtime_ns + 10**12
     os.utime(tmp_path / "p/src/a.py", ns=(future, future))
-    index_sources(root, ("src",), str(cache))
-    assert list(json.loads(stored(cache).read_text())["files"]) == ["src/b.py"]
+    index_sources(root, ("src",), place(cache))
+    assert list(recall(place(cache), root)) == ["src/b.py"]
 
 
-def spoil(cache: Path, change: Any) -> None:
-    said = json.loads(stored(cache).read_text())
-    stored(cache).write_text(json.dumps(change(said)))
-
-
-def row(said: Any) -> Any:
-    return said["files"]["src/a.py"]
-
-
-def with_row(change: Any) -> Any:
-    def spoilt(said: Any) -> Any:
-        change(row(said))
-        return said
-
-    return spoilt
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda _: [],
-        lambda _: None,
-        lambda said: {**said, "form": [0]},
-        lambda said: {**said, "root": "/elsewhere"},
-        lambda said: {**said, "files": 3},
-        lambda said: {**said, "files": {"src/a.py": None}},
-        with_row(lambda one: one.append(1)),
-        with_row(lambda one: one.__setitem__(0, [1, 2, 3])),
-        with_row(lambda one: one.__setitem__(0, ["1", 2, 3, 4])),
-        with_row(lambda one: one.__setitem__(1, "x")),
-        with_row(lambda one: one.__setitem__(1, [[], []])),
-        with_row(lambda one: one.__setitem__(1, ["why", 0, 0])),
-        with_row(lambda one: one[1].__setitem__(0, {})),
-        with_row(lambda one: one[1][0].append("x")),
-        with_row(lambda one: one[1][0][0].__setitem__(2, 0)),
-        with_row(lambda one: one[1][0][0].__setitem__(2, True)),
-        with_row(lambda one: one[1][0][0].__setitem__(2, 1.5)),
-        with_row(lambda one: one[1][0][0][4].append(7)),
-        with_row(lambda one: one[1][1][0].append(7)),
-        with_row(lambda one: one[1][1].append({})),
-        with_row(lambda one: one[1][2].append(["x", None])),
-    ],
-)
-def test_a_store_of_another_version_is_ignored_and_replaced(tmp_path: Path, change: Any) -> None:
+def test_a_file_with_another_time_but_the_stored_content_is_read_and_not_parsed(tmp_path: Path) -> None:
     root, cache = write(tmp_path / "p", FILES), tmp_path / "c"
-    cold = index_sources(root, ("src",), str(cache))
-    spoil(cache, change)
-    again = index_sources(root, ("src",), str(cache))
-    assert again.parsed >= 1
-    assert dict(again.files) == dict(cold.files)
-    assert index_sources(root, ("src",), str(cache)).parsed == 0
+    cold = index_sources(root, ("src",), place(cache))
+    os.utime(tmp_path / "p/src/a.py", (1, 1))
+    settle(tmp_path / "p/src/a.py")
+    again = index_sources(root, ("src",), place(cache))
+    assert again.parsed == 0
+    assert again.files["src/a.py"].outline == cold.files["src/a.py"].outline
+    assert again.files["src/a.py"].stamp != cold.files["src/a.py"].stamp
+    assert recall(place(cache), root)["src/a.py"].stamp == again.files["src/a.py"].stamp
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[" * 200_000, b"9" * 10_000, b"NaN"])
-def test_a_store_that_is_no_json_is_passed_over(tmp_path: Path, content: bytes) -> None:
+def test_a_check_by_content_notices_what_no_time_shows(tmp_path: Path) -> None:
     root, cache = write(tmp_path / "p", FILES), tmp_path / "c"
-    index_sources(root, ("src",), str(cache))
-    stored(cache).write_bytes(content)
-    assert index_sources(root, ("src",), str(cache)).parsed == 2
+    index_sources(root, ("src",), place(cache))
+    files = recall(place(cache), root)
+    draft = OutlineDraft(place(cache), root)
+    draft.commit(file._replace(digest=b"of other content") for file in files.values())
+    assert index_sources(root, ("src",), place(cache)).parsed == 0
+    assert index_sources(root, ("src",), place(cache, verify=True)).parsed == 2
+    assert index_sources(root, ("src",), place(cache, verify=True)).parsed == 0
 
 
-def test_a_store_that_others_could_write_is_not_believed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("length", [0, 1, 20, 60, -1, -40])
+def test_a_shortened_store_is_ignored_and_replaced(tmp_path: Path, length: int) -> None:
     root, cache = write(tmp_path / "p", FILES), tmp_path / "c"
-    index_sources(root, ("src",), str(cache))
-    stored(cache).chmod(0o620)
-    assert index_sources(root, ("src",), str(cache)).parsed == 2
-    assert stored(cache).stat().st_mode & 0o777 == 0o600
-    cache.chmod(0o777)
-    assert index_sources(root, ("src",), str(cache)).parsed == 2
+    cold = index_sources(root, ("src",), place(cache))
+    stored(cache).write_bytes(stored(cache).read_bytes()[:length])
+    again = index_sources(root, ("src",), place(cache))
+    assert (again.parsed, dict(again.files)) == (2, dict(cold.files))
+    assert index_sources(root, ("src",), place(cache)).parsed == 0
+
+
+def test_a_store_with_any_other_byte_is_ignored(tmp_path: Path) -> None:
+    root, cache = write(tmp_path / "p", FILES), tmp_path / "c"
+    index_sources(root, ("src",), place(cache))
+    content = stored(cache).read_bytes()
+    for offset in range(len(content)):
+        changed = bytearray(content)
+        changed[offset] ^= 1 << offset % 8
+        stored(cache).write_bytes(changed)
+        assert recall(place(cache), root) == {}, offset
+
+
+def test_a_store_of_another_user_project_or_version_is_ignored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, cache = write(tmp_path / "p", FILES), tmp_path / "c"
+    index_sources(root, ("src",), place(cache))
+    assert len(recall(place(cache), root)) == 2
+    assert recall(place(cache, b"o" * 32), root) == {}
+    assert recall(place(cache), f"{root}/other") == {}
+    monkeypatch.setattr("stepwell.source.python.cache._FORM", ())
+    assert recall(place(cache), root) == {}
 
 
 def test_a_linked_store_is_neither_read_nor_written_through(tmp_path: Path) -> None:
     root, cache = write(tmp_path / "p", FILES), tmp_path / "c"
-    index_sources(root, ("src",), str(cache))
+    index_sources(root, ("src",), place(cache))
     name = stored(cache).name
     stored(cache).replace(tmp_path / "target")
     before = (tmp_path / "target").read_bytes()
     (cache / name).symlink_to(tmp_path / "target")
-    assert index_sources(root, ("src",), str(cache)).parsed == 2
+    assert index_sources(root, ("src",), place(cache)).parsed == 2
     assert (tmp_path / "target").read_bytes() == before
     assert not (cache / name).is_symlink()
 
@@ -329,14 +322,14 @@ def test_without_a_store_the_index_is_the_same(tmp_path: Path, blocked: str) -> 
     root = write(tmp_path / "p", FILES)
     (tmp_path / "c").write_text("in the way")
     cache = {"a file": "c", "under a file": "c/d", "nul": "c\0d"}[blocked]
-    found = index_sources(root, ("src",), f"{tmp_path}/{cache}")
+    found = index_sources(root, ("src",), CachePlace(f"{tmp_path}/{cache}", KEY))
     assert (found.parsed, sorted(found.classes)) == (2, ["A"])
     assert (tmp_path / "c").read_text() == "in the way"
 
 
 def test_an_interrupted_index_leaves_the_store_as_it_was(tmp_path: Path) -> None:
     root, cache = write(tmp_path / "p", FILES), tmp_path / "c"
-    index_sources(root, ("src",), str(cache))
+    index_sources(root, ("src",), place(cache))
     before = stored(cache).read_bytes()
     write(tmp_path / "p", {"src/c.py": "class C: pass\n"})
 
@@ -344,7 +337,7 @@ def test_an_interrupted_index_leaves_the_store_as_it_was(tmp_path: Path) -> None
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        index_sources(root, ("src",), str(cache), interrupt)
+        index_sources(root, ("src",), place(cache), interrupt)
     assert stored(cache).read_bytes() == before
 
 
@@ -529,18 +522,6 @@ def test_the_place_of_a_class_carries_its_line(tmp_path: Path) -> None:
     )
     (tmp_path / "src/a.py").unlink()
     assert place_of(found.root, found.classes["A"][0]).line == 3
-
-
-def test_a_store_of_another_user_is_neither_read_nor_changed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    root, cache = write(tmp_path / "p", FILES), tmp_path / "c"
-    index_sources(root, ("src",), str(cache))
-    before = stored(cache).read_bytes(), stored(cache).stat().st_ino
-    me = os.geteuid()
-    monkeypatch.setattr(os, "geteuid", lambda: me + 1)
-    assert index_sources(root, ("src",), str(cache)).parsed == 2
-    assert (stored(cache).read_bytes(), stored(cache).stat().st_ino) == before
 
 
 def test_a_folder_that_cannot_be_listed_is_reported_and_hides_no_other(

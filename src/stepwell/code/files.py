@@ -5,13 +5,15 @@ from __future__ import annotations
 import ast
 import os
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple, final
+from typing import TYPE_CHECKING, NamedTuple, final
 
-from stepwell.resolve.plugins import Plugin
 from stepwell.source.python import SourceFile, SourceIndex, index_sources
 from stepwell.source.python.index import read_source
 from stepwell.source.python.outline import ParseFailure
 from stepwell.source.python.outliner import dotted, outline_of, parse
+
+if TYPE_CHECKING:
+    from stepwell.resolve.plugins import Plugin
 
 __all__ = [
     "Installed",

@@ -12,9 +12,6 @@ from stepwell.model import StepDefinition
 from stepwell.model.component import COMPONENT_KINDS, CodePlace, Component, ComponentState
 from stepwell.model.layer import Layer
 from stepwell.model.settings import Project, References
-from stepwell.resolve.load import FindPlugins
-from stepwell.resolve.snapshot import Snapshot
-from stepwell.resolve.view import View
 from stepwell.source.fork_lock import ForkLock
 
 if TYPE_CHECKING:
@@ -22,7 +19,11 @@ if TYPE_CHECKING:
     from stepwell.code.files import Installed
     from stepwell.code.import_worlds import Worlds
     from stepwell.code.lookup import ByName, Tier
+    from stepwell.resolve.load import FindPlugins
+    from stepwell.resolve.snapshot import Snapshot
+    from stepwell.resolve.view import View
     from stepwell.source.python import SourceFile, SourceIndex
+    from stepwell.source.seal import CachePlace
 
 __all__ = [
     "SourceCode",
@@ -75,7 +76,7 @@ class SourceCode:
         project: Project,
         workspaces: Iterable[str],
         plugins: FindPlugins = tuple,
-        cache: str | None = None,
+        cache: CachePlace | None = None,
     ) -> None:
         self._project = project
         self._workspaces = tuple(workspaces)

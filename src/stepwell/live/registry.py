@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from stepwell.resolve.table import LayeredTable
     from stepwell.resolve.view import View
     from stepwell.source.diagnostic import Diagnostic
+    from stepwell.source.seal import CachePlace
 
 __all__ = ["InEffect", "Registry", "as_written"]
 
@@ -100,7 +101,7 @@ class Registry(InNotebook):
         today: returns the date for deprecations.
         environment: environment variables, which may set the default workspace.
         plugins: returns the installed plugins; called at most once.
-        cache: folder for outlines of Python files; ``None`` disables the cache.
+        cache: place for outlines of Python files; ``None`` disables the cache.
         good: an earlier valid state, for views with errors; its own project if the project is missing.
     """
 
@@ -113,7 +114,7 @@ class Registry(InNotebook):
         progress: Progress | None = None,
         environment: Mapping[str, str] = _NO_ENVIRONMENT,
         plugins: FindPlugins = tuple,
-        cache: str | None = None,
+        cache: CachePlace | None = None,
         good: LoadResult | None = None,
     ) -> None:
         self._environment = environment

@@ -25,7 +25,15 @@ from stepwell.source.observations import (
     is_settled,
     signature_at,
 )
-from stepwell.source.seal import Sealed, SealedDraft, digest_of, open_sealed, state_folder, user_key
+from stepwell.source.seal import (
+    CachePlace,
+    Sealed,
+    SealedDraft,
+    digest_of,
+    open_sealed,
+    state_folder,
+    user_key,
+)
 from stepwell.source.tree import Folder, Staged
 
 if TYPE_CHECKING:
@@ -75,6 +83,11 @@ class CacheOptions(NamedTuple):
         inside = os.path.join(root, _FOLDER)
         folder = os.path.join(inside, "cache")
         return "" if os.path.islink(inside) or os.path.islink(folder) else folder  # it may lead anywhere
+
+    def place_of(self, root: str) -> CachePlace | None:
+        """Return the place of a project's cache, if it has any."""
+        folder = self.folder_of(os.path.realpath(root))
+        return CachePlace(folder, self.key, self.verify) if folder and self.key is not None else None
 
 
 def cache_options(environment: Mapping[str, str], *, verify: bool = False) -> CacheOptions:

@@ -11,11 +11,11 @@ import stat
 from _blake2 import blake2b  # as in `hashlib`, which imports OpenSSL
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, Final, final
+from typing import Any, Final, NamedTuple, final
 
 from stepwell.source.atomic_write import is_private
 
-__all__ = ["Sealed", "SealedDraft", "digest_of", "open_sealed", "state_folder", "user_key"]
+__all__ = ["CachePlace", "Sealed", "SealedDraft", "digest_of", "open_sealed", "state_folder", "user_key"]
 
 _MAGIC: Final = b"stepwell-cache-1\n"
 _KEY_NAME: Final = "cache-key"
@@ -26,6 +26,23 @@ _MAX_BYTES: Final = 1 << 31
 _SAFELY: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 _READ: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _SAFELY
 _CREATE: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | _SAFELY
+
+
+@final
+class CachePlace(NamedTuple):
+    """Folder and key of a project's cache.
+
+    Args:
+        verify: whether to compare files by content, not by time.
+    """
+
+    folder: str
+    key: bytes
+    verify: bool = False
+
+    def path_of(self, name: str) -> str:
+        """Return the path of a file of the cache."""
+        return os.path.join(self.folder, name)
 
 
 def state_folder(environment: Mapping[str, str]) -> str:

@@ -34,13 +34,13 @@ if TYPE_CHECKING:
     from stepwell.resolve import LoadResult
     from stepwell.resolve.view import View
     from stepwell.source.diagnostic import Diagnostic
+    from stepwell.source.seal import CachePlace
 
 __all__ = [
     "CommonOptions",
     "Progress",
     "began",
     "cache_flags",
-    "cache_folder",
     "color_wanted",
     "complete_step",
     "complete_workspace",
@@ -186,7 +186,9 @@ def open_registry(common: CommonOptions) -> Registry:
     """
     root, options = _root(common), _cache()
     today = date.today()  # noqa: DTZ011 - the user's local date
-    return _opened(common, lambda progress: load_cached(root, today, options, progress))
+    return _opened(
+        common, options.place_of(root), lambda progress: load_cached(root, today, options, progress)
+    )
 
 
 def _cache() -> CacheOptions:
@@ -202,15 +204,18 @@ def registry_of(project: Project, common: CommonOptions) -> Registry:
     from stepwell.resolve.load import load
 
     today = date.today()  # noqa: DTZ011
-    return _opened(common, lambda progress: load(project, today, progress, installed_plugins))
+    place = _cache().place_of(project.root)
+    return _opened(common, place, lambda progress: load(project, today, progress, installed_plugins))
 
 
 def _opened(
-    common: CommonOptions, load: Callable[[Callable[[int, int], None] | None], LoadResult]
+    common: CommonOptions,
+    place: CachePlace | None,
+    load: Callable[[Callable[[int, int], None] | None], LoadResult],
 ) -> Registry:
     start = time.monotonic()
     loaded = with_progress(common, load)
-    registry = Registry(loaded, date.today, plugins=installed_plugins, cache=cache_folder())
+    registry = Registry(loaded, date.today, plugins=installed_plugins, cache=place)
     if common.verbose:
         project = registry.project
         click.echo(f"project: {visible(os.path.join(project.root, configuration_of(project)))}", err=True)
@@ -345,14 +350,6 @@ def step_of(registry: Registry, view: View, name: str) -> StepDefinition:
 def configuration_of(project: Project) -> str:
     """Return the name of the project's configuration file."""
     return "pyproject.toml" if project.prefix else CONFIG_NAME
-
-
-def cache_folder() -> str | None:
-    """Return the user's cache folder (XDG Base Directory Specification), if any."""
-    value = os.environ.get("XDG_CACHE_HOME", "")
-    if not os.path.isabs(value):  # the specification ignores relative paths
-        value = os.path.join(os.path.expanduser("~"), ".cache")
-    return os.path.join(value, "stepwell") if os.path.isabs(value) else None
 
 
 def shows_unicode() -> bool:

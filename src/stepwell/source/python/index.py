@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -10,9 +9,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple, final
 
 from stepwell.source.python.outline import ClassOutline, Outline, ParseFailure, SourceFile, Stamp
+from stepwell.source.seal import digest_of
 
 if TYPE_CHECKING:
-    from stepwell.source.python.cache import Row
+    from stepwell.source.seal import CachePlace
 
 __all__ = [
     "LEFT_OUT",
@@ -232,49 +232,36 @@ class SourceIndex:
 
 
 def index_sources(
-    root: str, folders: Iterable[str], cache: str | None = None, progress: Progress | None = None
+    root: str, folders: Iterable[str], cache: CachePlace | None = None, progress: Progress | None = None
 ) -> SourceIndex:
     """Index all Python files in some folders without running them.
 
     Args:
         root: the project folder, absolute, links resolved.
         folders: relative to ``root``.
-        cache: the user's cache folder; ``None`` disables caching.
+        cache: where outlines are stored between processes; ``None`` disables that.
     """
     wanted = tuple(dict.fromkeys(folders))
     listed = list(list_sources(root, wanted))
     if cache is None:
         files, parsed = _outline_all(root, listed, lambda _: None, progress)
         return SourceIndex(root, wanted, files, parsed)
-    from stepwell.source.python.cache import Unfinished, recall
+    from stepwell.source.python.cache import OutlineDraft, recall
 
     stored = recall(cache, root)
 
-    verified = dict(_verified(root, listed, stored))
-    if len(verified) == len(listed):
-        return SourceIndex(root, wanted, verified, 0)
-    unfinished = Unfinished(cache, root)
+    def is_known(item: ListedSource) -> bool:
+        return not cache.verify and item.path in stored and stored[item.path].stamp == item.stamp
+
+    if all(map(is_known, listed)):
+        return SourceIndex(root, wanted, {item.path: stored[item.path] for item in listed}, 0)
+    draft = OutlineDraft(cache, root)
     try:
-        files, parsed = _outline_all(root, listed, verified.get, progress)
-        unfinished.finish(files.values())
+        files, parsed = _outline_all(root, listed, stored.get, progress, by_content=cache.verify)
+        draft.commit(files.values())
     finally:
-        unfinished.abandon()
+        draft.discard()
     return SourceIndex(root, wanted, files, parsed)
-
-
-def _verified(
-    root: str, listed: Iterable[ListedSource], stored: Mapping[str, Row]
-) -> Iterator[tuple[str, SourceFile]]:
-    """Yield the files whose cached outline was made of the present content."""
-    from stepwell.source.python.cache import seal
-
-    for item in listed:
-        row = stored.get(item.path)
-        if row is None or row.stamp != item.stamp:
-            continue
-        content, stamp = read_source(root, item.path)
-        if stamp == row.stamp and seal(_digest(content), row.content) == row.seal:
-            yield item.path, _file(item.path, item.real, stamp, row.content, _digest(content))
 
 
 def _outline_all(
@@ -282,12 +269,19 @@ def _outline_all(
     listed: list[ListedSource],
     known: Callable[[str], SourceFile | None],
     progress: Progress | None,
+    *,
+    by_content: bool = False,
 ) -> tuple[dict[str, SourceFile], int]:
+    """Return the listed files, and how many of them were parsed because their content is unknown.
+
+    Args:
+        by_content: read all files; otherwise a file with a known stamp is not read.
+    """
     files: dict[str, SourceFile] = {}
     pending: list[ListedSource] = []
     for item in listed:
         same = known(item.path)
-        if same is not None and same.stamp == item.stamp:
+        if same is not None and same.stamp == item.stamp and not by_content:
             files[item.path] = same._replace(real=item.real)
         else:
             pending.append(item)
@@ -295,21 +289,27 @@ def _outline_all(
         return files, 0
     from stepwell.source.python.outliner import outline_of
 
+    parsed = 0
     for done, item in enumerate(pending):
         if progress is not None and done % 64 == 0:
             progress(done, len(pending))
         content, stamp = read_source(root, item.path)
+        digest, same = _digest(content), known(item.path)
+        if same is not None and digest and digest == same.digest:
+            files[item.path] = same._replace(real=item.real, stamp=stamp)
+            continue
+        parsed += 1
         outline = content if isinstance(content, ParseFailure) else outline_of(content)
-        files[item.path] = _file(item.path, item.real, stamp, outline, _digest(content))
-    return files, len(pending)
+        files[item.path] = _file(item.path, item.real, stamp, outline, digest)
+    return files, parsed
 
 
-def _digest(content: bytes | ParseFailure) -> str:
-    return "" if isinstance(content, ParseFailure) else hashlib.blake2b(content, digest_size=16).hexdigest()
+def _digest(content: bytes | ParseFailure) -> bytes:
+    return b"" if isinstance(content, ParseFailure) else digest_of(content)
 
 
 def _file(
-    path: str, real: str, stamp: Stamp | None, outline: Outline | ParseFailure, digest: str
+    path: str, real: str, stamp: Stamp | None, outline: Outline | ParseFailure, digest: bytes
 ) -> SourceFile:
     if isinstance(outline, ParseFailure):
         return SourceFile(path, real, stamp, None, outline, digest)

@@ -108,4 +108,4 @@ class SourceFile(NamedTuple):
     stamp: Stamp | None
     outline: Outline | None
     failure: ParseFailure | None
-    digest: str = ""
+    digest: bytes = b""
