@@ -174,17 +174,26 @@ def open(  # noqa: A001
     *,
     today: date | None = None,
     fallback: Literal["skip", "last-good"] = "skip",
+    lock: str | os.PathLike[str] | None = None,
+    public_key: str | os.PathLike[str] | None = None,
+    timeout: float = 60.0,
 ) -> "Registry":
-    """Open the project that a folder belongs to, found by walking up from it.
+    """Open the project that a folder belongs to, found by walking up from it, or a published registry.
 
     Args:
+        path: the folder, or the URL of a published registry (``s3://``, ``https://``, ``file://``, …). Its
+            last valid version is kept on this machine, and served with a ``RuntimeWarning`` if the URL cannot
+            be read.
         today: the date that deprecations are compared with (default: the machine's date).
         fallback: ``skip`` invalid definitions, or serve the ``last-good`` version of views with errors and of
             a missing project, with a ``RuntimeWarning``; every valid version is stored for this.
+        lock: file with the only version of a published registry to accept (default: ``STEPWELL_LOCK``).
+        public_key: file with the key of a required signature (default: ``STEPWELL_PUBLIC_KEY``).
+        timeout: seconds to read one file of a published registry.
 
     Raises:
-        ProjectError: only when there is no project; what is wrong with its files is in
-            ``registry.diagnostics``.
+        ProjectError: only when there is no project, or no valid version of a published registry; what is
+            wrong with its files is in ``registry.diagnostics``.
         ValueError: unknown fallback.
     """
     from stepwell.code.load import make_findable
@@ -193,15 +202,14 @@ def open(  # noqa: A001
     from stepwell.source.tree import find_project
 
     clock: "Callable[[], date]" = (lambda: today) if today else date.today
+    if isinstance(path, str) and "://" in path:
+        from stepwell.write.remote_registry import open_remote
+
+        return open_remote(path, clock, os.environ, _warn, lock, public_key, timeout)
     if fallback == "last-good":
         from stepwell.write.last_good import open_last_good
 
-        def warn(message: str) -> None:
-            import warnings
-
-            warnings.warn(message, RuntimeWarning, stacklevel=4)
-
-        return open_last_good(os.path.abspath(path), clock, os.environ, installed_plugins, warn)
+        return open_last_good(os.path.abspath(path), clock, os.environ, installed_plugins, _warn)
     if fallback != "skip":
         raise ValueError(f"fallback must be `skip` or `last-good`, got {fallback!r}")
     root, options = find_project(os.path.abspath(path)), cache_options(os.environ)
@@ -209,3 +217,9 @@ def open(  # noqa: A001
     registry = Registry(loaded, clock, environment=os.environ, plugins=installed_plugins, cache=place)
     make_findable(registry.project)
     return registry
+
+
+def _warn(message: str) -> None:
+    import warnings
+
+    warnings.warn(message, RuntimeWarning, stacklevel=4)

@@ -125,6 +125,7 @@ ANSWERS: Mapping[str, Mapping[tuple[str, ...], int]] = {
     "rebase": {("alice", "--dry-run"): 0},
     "remove": {("DataCleaning", "--dry-run"): 1},
     "fmt": {("--check",): 0, ("--diff",): 0},
+    "publish": {("published",): 0, ("published", "--dry-run"): 0},
     "import": {("old/step_names.py", "--dry-run"): 0, ("old/step_names.py",): 0},
 }
 BEFORE = {"pipeline compare": ("pipeline run Sums -q", "pipeline run Sums -q --no-cache")}
@@ -134,6 +135,8 @@ VARYING = (
     (r'("seconds": \[)[^]]*\]', r"\g<1>]"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:\+\d\d:\d\d)?", "<time>"),
     (r"\d{8}-\d{6}-[0-9a-f]+", "<run>"),
+    (r"sha256:[0-9a-f]{64}", "<digest>"),
+    (r'"size": \d+', '"size": 0'),
     (r'("tool": \{"name": "stepwell", "version": )"[^"]*"', r'\g<1>"<version>"'),
 )
 """What differs from run to run, and what a golden file has in its place."""

@@ -24,10 +24,10 @@ from stepwell.frontends import cli
 from stepwell.run.pipelines import Options, RunDatabase, RunRecord, run_plan
 from stepwell.run.pipelines.artifacts import digest_of, place_of
 from stepwell.run.pipelines.engines import Dask, EngineError, Local
-from stepwell.run.pipelines.remote import RemoteFault
 from stepwell.run.pipelines.shared_store import SharedStore, perform_apart
 from stepwell.run.pipelines.task import Artifact, AttemptOutcome, Task
 from stepwell.run.pipelines.worker import keep_apart
+from stepwell.source.remote import RemoteFault
 
 Project = Callable[[Mapping[str, "str | bytes"]], Path]
 

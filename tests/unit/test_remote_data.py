@@ -15,9 +15,9 @@ from tests import running
 from tests.running import CONFIGURATION, SUMS, output, run, single, states
 
 from stepwell.frontends import cli
-from stepwell.run.pipelines import remote
 from stepwell.run.pipelines.artifacts import check_content, has_parquet
-from stepwell.run.pipelines.remote import RemoteFault, fetch, is_url, location, publish, unusable
+from stepwell.source import remote
+from stepwell.source.remote import RemoteFault, fetch, is_url, location, publish, unusable
 
 Project = Callable[[Mapping[str, "str | bytes"]], Path]
 

@@ -58,6 +58,8 @@ GROUPS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = MappingProxyType(
             "init": ("init", "Create a project that passes `stepwell check`."),
             "import": ("import_registry", "Import an old registry and verify that nothing is lost."),
             "merge-driver": ("merge_driver", "Merge generated files for git."),
+            "publish": ("publish", "Publish the registry for readers on other machines."),
+            "lock": ("publish:lock", "Write stepwell.lock, which pins a registry."),
             "doctor": ("doctor", "Report the project's health and suggest fixes."),
             "schema": ("help:schema", "Print the JSON Schema of a kind, or list the kinds."),
             "explain-rule": ("help:explain_rule", "Explain a rule, or list the rules."),

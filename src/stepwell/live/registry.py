@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, TypeVar, final
 
 from stepwell.live.workspace_context import active_workspace
 from stepwell.resolve import LoadResult, Summary
+from stepwell.source.errors import ProjectError
 from stepwell.source.immutable import Immutable, InNotebook
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from stepwell.code import SourceCode
     from stepwell.live.health import Health
     from stepwell.live.register import Validator
-    from stepwell.live.store import Event, RenewedCode, Store, Subscription
+    from stepwell.live.store import Event, RegistrySource, RenewedCode, Store, Subscription
     from stepwell.live.watch import Watch, WatchState
     from stepwell.model import PipelineDefinition, StepDefinition
     from stepwell.model.component import Component
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from stepwell.source.diagnostic import Diagnostic
     from stepwell.source.seal import CachePlace
 
-__all__ = ["InEffect", "Registry", "as_written"]
+__all__ = ["InEffect", "Registry", "as_written", "only_read"]
 
 T = TypeVar("T")
 
@@ -103,9 +104,20 @@ class Registry(InNotebook):
         plugins: returns the installed plugins; called at most once.
         cache: place for outlines of Python files; ``None`` disables the cache.
         good: an earlier valid state, for views with errors; its own project if the project is missing.
+        source: of a published registry, which has no Python sources.
     """
 
-    __slots__ = ("_cache", "_code", "_environment", "_find", "_loaded", "_made", "_today", "_watch")
+    __slots__ = (
+        "_cache",
+        "_code",
+        "_environment",
+        "_find",
+        "_loaded",
+        "_made",
+        "_source",
+        "_today",
+        "_watch",
+    )
 
     def __init__(
         self,
@@ -116,8 +128,10 @@ class Registry(InNotebook):
         plugins: FindPlugins = tuple,
         cache: CachePlace | None = None,
         good: LoadResult | None = None,
+        source: RegistrySource | None = None,
     ) -> None:
         self._environment = environment
+        self._source = source
         self._today = today
         self._find = once(plugins)
         self._cache = cache
@@ -131,7 +145,7 @@ class Registry(InNotebook):
             from stepwell.resolve.load import load
 
             self._loaded = load(project, today(), progress, self._find)
-        self._code = _CodeOnDemand(self._make_code)
+        self._code = _CodeOnDemand(self._make_code) if source is None else None
         if good is not None:
             self._make_store(good)
 
@@ -143,7 +157,8 @@ class Registry(InNotebook):
     def _make_store(self, good: LoadResult | None = None) -> Store:
         from stepwell.live.store import Store
 
-        return self._made.setdefault("store", Store(self._loaded, self._today, self._find, self._code, good))
+        store = Store(self._loaded, self._today, self._find, self._code, good, self._source)
+        return self._made.setdefault("store", store)
 
     @property
     def _store(self) -> Store:
@@ -157,7 +172,7 @@ class Registry(InNotebook):
 
     def __repr__(self) -> str:
         counted = f"{len(self.snapshot.core)} core steps, {len(self.workspaces)} workspaces"
-        return f"<Registry at {self.project.root}: {counted}>"
+        return f"<Registry at {self.summary.root}: {counted}>"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
@@ -198,6 +213,11 @@ class Registry(InNotebook):
         return self._current("good").project
 
     @property
+    def is_local(self) -> bool:
+        """Whether the registry is read from files of this machine, and not published."""
+        return self._source is None
+
+    @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """Return all findings in the current files, in order.
 
@@ -227,9 +247,15 @@ class Registry(InNotebook):
 
     @property
     def code(self) -> SourceCode:
-        """Return the Python sources of the project."""
+        """Return the Python sources of the project.
+
+        Raises:
+            ProjectError: the registry is published.
+        """
         from stepwell.code import SourceCode
 
+        if self._source is not None:
+            raise only_read(self._source.url)
         code = self.snapshot.core.code
         if isinstance(code, _CodeOnDemand):
             return code.sources
@@ -243,6 +269,8 @@ class Registry(InNotebook):
         store = self._made.get("store")
         if store is not None:
             return store.snapshot
+        if self._code is None:
+            return self._loaded.snapshot
         snapshot = self._loaded.snapshot.with_code(self._code)
         if snapshot is not self._loaded.snapshot:
             self._loaded = self._loaded.replaced(snapshot=snapshot)
@@ -467,6 +495,14 @@ class Registry(InNotebook):
     def watching(self) -> WatchState | None:
         """Return the state of the latest ``watch``, if any."""
         return None if self._watch is None else self._watch.state
+
+
+def only_read(url: str) -> ProjectError:
+    """Return the error about something that a published registry cannot do."""
+    return ProjectError(
+        f"{url} is a published registry: `stepwell.open`, `list`, `show` and `explain` read it; only the "
+        "project that it was published from has Python sources and can be edited or run"
+    )
 
 
 def as_written(registry: Registry) -> Snapshot:

@@ -26,7 +26,7 @@ from stepwell.source.foreign_code import Contained
 from stepwell.source.fork_lock import ForkLock
 from stepwell.source.immutable import InNotebook, immutable
 
-__all__ = ["Event", "Meets", "RenewedCode", "Store", "Subscription"]
+__all__ = ["Event", "Meets", "RegistrySource", "RenewedCode", "Store", "Subscription"]
 
 _log = logging.getLogger(__name__)
 
@@ -50,6 +50,24 @@ class RenewedCode(Code, Protocol):
         self, changed: Iterable[str] | None, project: Project, workspaces: Iterable[str]
     ) -> RenewedCode:
         """Return the sources after a change; ``self`` if nothing differs."""
+
+
+class RegistrySource(Protocol):
+    """A registry elsewhere than in files of this machine."""
+
+    url: str
+    fault: Diagnostic | None
+    """Why the last ``load`` failed."""
+
+    def version(self) -> str:
+        """Return a text that changes with the registry or its availability."""
+
+    def load(self, today: date) -> LoadResult:
+        """Read the current version.
+
+        Raises:
+            ProjectError: it cannot be read or is not valid.
+        """
 
 
 @final
@@ -114,6 +132,7 @@ class Store:
         today: returns the date for deprecations.
         code: Python sources of the project, to locate components of steps.
         good: an earlier valid state, for views with errors; ``loaded`` itself if the project is missing.
+        source: of a registry elsewhere; otherwise the project's folder is read.
     """
 
     def __init__(
@@ -123,7 +142,9 @@ class Store:
         plugins: FindPlugins = tuple,
         code: RenewedCode | None = None,
         good: LoadResult | None = None,
+        source: RegistrySource | None = None,
     ) -> None:
+        self.source = source
         self._code = code
         self._today = today
         self._plugins = plugins
@@ -135,7 +156,7 @@ class Store:
             self._good = _with_code(_with_first_errors(good, loaded), code)
             self._good, self._kept = self._last_valid(self._seen)
         if self._lost:
-            self._seen = self._seen.replaced(diagnostics=(_GONE,))
+            self._seen = self._seen.replaced(diagnostics=(self._loss,))
         self._registered: tuple[Registered, ...] = ()
         self._by_word: dict[str, tuple[Registered, ...]] = {}  # registrations by words that may conflict
         self._snapshot = self._good.snapshot
@@ -316,7 +337,7 @@ class Store:
     def _read(self, hints: frozenset[str] | None) -> LoadResult:
         if hints and all(path.endswith(".py") for path in hints) and not self._lost:
             return self._seen
-        whole = hints is None or not hints.isdisjoint(CONFIG_NAMES) or self._lost
+        whole = hints is None or not hints.isdisjoint(CONFIG_NAMES) or self._lost or self.source is not None
         if hints is None or whole or self._today() != self._seen.today:
             return self._read_all()
         with collector_paused():
@@ -324,13 +345,21 @@ class Store:
 
             return reload(self._seen, hints)
 
+    @property
+    def _loss(self) -> Diagnostic:
+        """Why the project cannot be read at all."""
+        fault = None if self.source is None else self.source.fault
+        return fault or _GONE
+
     def _read_all(self) -> LoadResult:
         self._lost = False
         try:
+            if self.source is not None:
+                return self.source.load(self._today())
             return load(open_project(self._seen.project.root), self._today(), plugins=self._plugins)
         except ProjectError:
             self._lost = True
-            return self._seen.replaced(diagnostics=(_GONE,))
+            return self._seen.replaced(diagnostics=(self._loss,))
 
     def deliver(self, *catching: type[BaseException]) -> None:
         """Deliver all events in order; concurrent calls leave new events to the running one.

@@ -9,13 +9,21 @@ from __future__ import annotations
 import marshal
 import os
 import sys
-from collections.abc import Callable, Iterator, KeysView, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from functools import cache, cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
 
 from stepwell.resolve import LoadResult, Summary, collector_paused
+from stepwell.resolve.stored_views import (
+    StoredFile,
+    StoredView,
+    StoredViews,
+    plain_data,
+    plain_definition,
+    stored_views,
+)
 from stepwell.source.extensions import declaring_files, finds_more
 from stepwell.source.observations import (
     Differences,
@@ -38,14 +46,12 @@ from stepwell.source.tree import Folder, Staged
 
 if TYPE_CHECKING:
     from stepwell.check.file import CheckedFile
-    from stepwell.model import AuthoredDefinition, Definition, Workspace
-    from stepwell.model.layer import Listed, Source
+    from stepwell.model.layer import Listed
     from stepwell.model.settings import Project
     from stepwell.resolve.layout import Layout
     from stepwell.resolve.load import Progress, ReadCache
     from stepwell.resolve.plugins import Plugin
     from stepwell.resolve.snapshot import Snapshot
-    from stepwell.resolve.view import View
     from stepwell.source.diagnostic import Diagnostic
     from stepwell.source.document import Document
     from stepwell.source.tree import Tree
@@ -263,7 +269,7 @@ class _Stored:
         self._day: int
         _, self.environment, observations, self._day, self._figures, self._found = sealed.head
         self.observations = Observations(*observations)
-        self.kept: dict[str, _StoredFile] = {}
+        self.kept: dict[str, StoredFile] = {}
         self._sealed = sealed
 
     @property
@@ -366,14 +372,6 @@ class _Stored:
 _PARTS_OF_RELOADS: Final = ("layout", "checked", "core", "overlays", "guests", "pipelines", "own")
 
 
-_StoredFile = tuple[int, str, str | None, str, str, Any]
-"""A definition file: the index of its path and content, its layer, workspace, kind, name (empty if it must be
-checked again) and plain data."""
-
-_Ref = int | tuple[int, ...]
-"""A definition: the index of its file, or those of its files, topmost first."""
-
-
 @final
 class _Body:
     """Contents and tables of a stored load."""
@@ -383,10 +381,10 @@ class _Body:
         paths: list[str],
         contents: list[bytes],
         config: tuple[int, Any, tuple[str, ...]],
-        files: list[_StoredFile],
+        files: list[StoredFile],
         layout: tuple[Any, ...],
         workspaces: list[tuple[str, int, Any]],
-        views: list[tuple[str | None, dict[str, tuple[dict[str, _Ref], tuple[str, ...]]]]],
+        views: list[StoredView],
         schemas: list[tuple[str, tuple[Any, ...]]],
     ) -> None:
         from stepwell.model.record import Facts, know_facts
@@ -398,9 +396,7 @@ class _Body:
         self._paths = paths
         self._config = config
         self._layout = layout
-        self._workspaces = workspaces
-        self._views = views
-        self._authored: dict[int, AuthoredDefinition] = {}
+        self._stored = StoredViews(files, workspaces, views, self._document)
 
     @cached_property
     def places(self) -> Mapping[str, int]:
@@ -421,34 +417,13 @@ class _Body:
         """Return the result of checking a file; ``None`` if it must be checked again."""
         from stepwell.check.file import CheckedFile
 
-        files, listed, authored = self.files, self.listed, self.authored
+        files, listed, authored = self.files, self.listed, self._stored.authored
 
         def checked(at: int) -> CheckedFile | None:
             name = files[at][4]
             return CheckedFile(listed[at], name, None, authored(at)) if name else None
 
         return checked
-
-    @cached_property
-    def authored(self) -> Callable[[int], AuthoredDefinition]:
-        """Return the definition in a file, always the same object."""
-        from stepwell.model.kinds import KINDS, authored_in
-        from stepwell.model.layer import Layer, Source
-        from stepwell.source.read import document_of
-
-        layers = {layer.value: layer for layer in Layer}
-        files, paths, contents, known = self.files, self._paths, self.contents, self._authored
-
-        def authored(at: int) -> AuthoredDefinition:
-            made = known.get(at)
-            if made is None:
-                source, layer, workspace, kind, _, data = files[at]
-                document = document_of(paths[source], contents[source], *data)
-                made = authored_in(KINDS[kind], Source(layers[layer], workspace, document))
-                made = known.setdefault(at, made)
-            return made
-
-        return authored
 
     @cached_property
     def listed(self) -> list[Listed]:
@@ -461,41 +436,9 @@ class _Body:
             for source, layer, workspace, kind, _, _ in self.files
         ]
 
-    def definition(self, ref: _Ref) -> Definition:
-        """Return a definition of a view."""
-        if isinstance(ref, int):
-            standalone = self.authored(ref).standalone()
-            if standalone is not None:
-                return standalone
-            ref = (ref,)
-        from stepwell.model.layer import Applied
-
-        sources: list[Source] = [self.authored(at).source for at in ref]
-        applied = Applied(sources[-1].document.data, (sources[-1],))
-        for override in reversed(sources[:-1]):
-            applied = applied.patched(override)
-        return self.authored(ref[-1]).kind.define(applied.data, applied.sources)
-
     def snapshot(self, diagnostics: Mapping[str | None, tuple[Diagnostic, ...]]) -> Snapshot:
         """Return all views, each built on first use."""
-        from stepwell.resolve.snapshot import Snapshot, Views
-        from stepwell.resolve.table import LayeredTable
-        from stepwell.resolve.view import View
-
-        stored = dict(self._views)
-
-        def tables(workspace: str | None, core: View | None) -> Mapping[str, LayeredTable[Any]]:
-            return {
-                kind: LayeredTable(
-                    _Definitions(refs, self.definition), None if core is None else core.tables[kind], first
-                )
-                for kind, (refs, first) in stored[workspace].items()
-            }
-
-        core = View(None, tables(None, None), diagnostics[None])
-        workspaces = dict(self._workspaces_by_id())
-        views = Views(workspaces, lambda key: View(key, tables(key, core), diagnostics[key]))
-        return Snapshot(core, workspaces, views)
+        return self._stored.snapshot(diagnostics)
 
     def load(self, root: str, today: date) -> LoadResult:
         """Load the project as it was stored, with everything that reloads need."""
@@ -532,54 +475,13 @@ class _Body:
 
         return document_of(self._paths[at], self.contents[at], *data)
 
-    def _workspaces_by_id(self) -> Iterator[tuple[str, Workspace]]:
-        from stepwell.model.definition import Workspace
-
-        for key, at, data in self._workspaces:
-            yield key, Workspace(key, self._document(at, data) if at >= 0 else None)
-
-
-@final
-class _Definitions(Mapping[str, Any]):
-    """Definitions by name, each built on first use."""
-
-    __slots__ = ("_made", "_make", "_refs")
-
-    def __init__(self, refs: Mapping[str, _Ref], make: Callable[[_Ref], Definition]) -> None:
-        self._refs = refs
-        self._make = make
-        self._made: dict[str, Definition] = {}
-
-    def __getitem__(self, name: str) -> Definition:
-        made = self._made.get(name)
-        return self._made.setdefault(name, self._make(self._refs[name])) if made is None else made
-
-    def get(self, name: object, default: Any = None) -> Any:
-        return self[name] if name in self._refs else default  # type: ignore[index]
-
-    def keys(self) -> KeysView[str]:
-        return self._refs.keys()
-
-    def copy(self) -> dict[str, Definition]:
-        """Return a mutable copy, as that of a mapping of another load."""
-        return dict(self.items())
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._refs
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._refs)
-
-    def __len__(self) -> int:
-        return len(self._refs)
-
 
 def _encoded(
     loaded: LoadResult,
     observations: Observations,
     contents: Mapping[str, bytes],
     environment: _Environment,
-    kept: Mapping[str, _StoredFile],
+    kept: Mapping[str, StoredFile],
     *,
     is_dated: bool,
 ) -> tuple[tuple[Any, ...], bytes]:
@@ -590,20 +492,11 @@ def _encoded(
         is_dated: whether the result for one of them may depend on the date.
     """
     from stepwell.model.kinds import KIND_OF_NOUN
-    from stepwell.model.layer import BASED_ON
-    from stepwell.source.document import thaw
 
     at = {path: index for index, path in enumerate(observations.files)}
     checked, layout, snapshot = loaded.checked, loaded.layout, loaded.snapshot
 
-    def data_of(document: Document) -> Any:
-        return document.flat, dict(document.data) if document.flat else thaw(document.data)
-
-    def written(authored: AuthoredDefinition) -> Any:
-        flat, data = data_of(authored.source.document)
-        return flat, {**data, BASED_ON: thaw(authored.based_on)} if authored.based_on else data
-
-    files: list[_StoredFile] = []
+    files: list[StoredFile] = []
     places: dict[str, int] = {}
     for group in (layout.core, *layout.workspaces.values()):
         for listed in group:
@@ -617,31 +510,21 @@ def _encoded(
                 is_dated = True
             name, data = "", None
             if file.authored is not None and not file.diagnostics and not file.ignores:
-                name, data = file.name or "", written(file.authored)
+                name, data = file.name or "", plain_definition(file.authored)
             elif file.authored is not None:
-                data = written(file.authored)
+                data = plain_definition(file.authored)
             files.append((at[listed.path], listed.layer.value, listed.workspace, listed.kind, name, data))
 
-    def ref_of(definition: Definition) -> _Ref:
-        refs = tuple(places[source.document.path] for source in definition.sources)
-        return refs[0] if len(refs) == 1 else refs
-
-    views: list[tuple[str | None, Any]] = []
     steps: list[tuple[str | None, tuple[int, int]]] = []
     findings = {finding: index for index, finding in enumerate(loaded.diagnostics)}
     by_view: list[tuple[str | None, tuple[int, ...]]] = []
     for key in (None, *snapshot.workspaces):
         view = snapshot.view(key)
-        tables = {
-            kind: ({name: ref_of(item) for name, item in table.above.items()}, table.first)
-            for kind, table in view.tables.items()
-        }
-        views.append((key, tables))
         steps.append((key, (len(view), len(view.steps.above))))
         by_view.append((key, tuple(findings.setdefault(item, len(findings)) for item in view.diagnostics)))
     config, settings = loaded.project.config, loaded.project.settings
     workspaces = [
-        (key, -1, None) if item.document is None else (key, at[item.document.path], data_of(item.document))
+        (key, -1, None) if item.document is None else (key, at[item.document.path], plain_data(item.document))
         for key, item in snapshot.workspaces.items()
     ]
     stored_layout = (
@@ -654,11 +537,11 @@ def _encoded(
         [contents[path] for path in observations.files],
         (-1, None, loaded.project.prefix)
         if config is None
-        else (at[config.path], data_of(config), loaded.project.prefix),
+        else (at[config.path], plain_data(config), loaded.project.prefix),
         files,
         stored_layout,
         workspaces,
-        views,
+        stored_views(snapshot, places),
         [_plain_facts(schema) for schema in (*KIND_OF_NOUN, "workspace")],
     )
     head = (

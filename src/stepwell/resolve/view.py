@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import ItemsView, Iterator, Mapping
+from collections.abc import Callable, ItemsView, Iterator, Mapping
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, final, overload
@@ -24,9 +24,12 @@ if TYPE_CHECKING:
     from stepwell.resolve.provenance import Explanation
     from stepwell.source.diagnostic import Diagnostic
 
-__all__ = ["LEGACY_FIELDS", "Code", "View"]
+__all__ = ["LEGACY_FIELDS", "Code", "Findings", "View"]
 
 T = TypeVar("T")
+
+Findings = tuple["Diagnostic", ...] | Callable[[], tuple["Diagnostic", ...]]
+"""Findings, or a function that works them out on first use."""
 
 LEGACY_FIELDS: Final = (
     "config_class",
@@ -78,7 +81,7 @@ class View(InNotebook, Immutable, Mapping[str, StepDefinition]):
         self,
         workspace: str | None,
         tables: Mapping[str, LayeredTable[Any]],
-        diagnostics: tuple[Diagnostic, ...] = (),
+        diagnostics: Findings = (),
         code: Code | None = None,
         implementations: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
@@ -87,21 +90,26 @@ class View(InNotebook, Immutable, Mapping[str, StepDefinition]):
             workspace=workspace,
             tables=FrozenMapping(tables),
             steps=steps,
-            diagnostics=diagnostics,
             code=code,
             implementations=implementations,
             _above=steps.above,
             _below=steps.below,
         )
+        self.__dict__["_findings" if callable(diagnostics) else "diagnostics"] = diagnostics
 
     workspace: str | None
     tables: Mapping[str, LayeredTable[Any]]
     steps: LayeredTable[StepDefinition]
-    diagnostics: tuple[Diagnostic, ...]
     code: Code | None
     implementations: Mapping[str, Any]
     _above: Mapping[str, StepDefinition]
     _below: Mapping[str, StepDefinition]
+    _findings: Callable[[], tuple[Diagnostic, ...]]
+
+    @cached_property
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """Findings in the view."""
+        return self._findings()
 
     def __reduce__(self) -> tuple[type[View], tuple[object, ...]]:
         """Pickle definitions and findings without code."""

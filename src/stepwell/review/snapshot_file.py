@@ -6,7 +6,6 @@ The sources let a later Stepwell read, check and compare the state; the views ar
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from stepwell.model import KIND_OF_NOUN, KINDS, Definition, schema
 from stepwell.model.layer import Origin
 from stepwell.model.schema import fields
 from stepwell.model.settings import CONFIG_NAME
+from stepwell.resolve import LoadResult
 from stepwell.resolve.provenance import origins
 from stepwell.resolve.snapshot import Snapshot
 from stepwell.resolve.view import View
@@ -24,18 +24,17 @@ from stepwell.review.state import RegistryState
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
 from stepwell.source.document import thaw
 from stepwell.source.errors import ProjectError
-from stepwell.source.tree import EntryKind, Target, Tree, TreeEntry
+from stepwell.source.tree import EntryKind, Packed, Tree, packed
 from stepwell.version import __version__
 
 __all__ = [
     "MAX_SNAPSHOT_BYTES",
     "SCHEMA_ID",
     "VERSION",
-    "Packed",
     "PackedState",
     "pack",
-    "packed",
     "resolved_views",
+    "unless_secret",
     "unpack",
 ]
 
@@ -92,65 +91,7 @@ SCHEMA_ID: Final = "https://stepwell.dev/schemas/1/snapshot.schema.json"
 MAX_SNAPSHOT_BYTES: Final = 512 * 1024 * 1024
 """Maximum size of a snapshot file."""
 
-_MAX_PATH: Final = 4096
-_MAX_DEPTH: Final = 64
 _PROVIDERS: Final = KIND_OF_NOUN["provider"].folder
-
-
-@final
-@dataclass(frozen=True, slots=True, eq=False)
-class Packed:
-    """Tree of files in memory.
-
-    Args:
-       files: content by path, or a finding for an unreadable file.
-    """
-
-    files: Mapping[str, bytes | Diagnostic]
-    folders: Mapping[str, Mapping[str, EntryKind]]
-
-    @property
-    def is_complete(self) -> bool:
-        return False
-
-    def read(self, path: str) -> bytes | Diagnostic:
-        content = self.files.get(path)
-        if content is None:
-            return Diagnostic(
-                "unreadable-file", Severity.ERROR, "the snapshot does not contain this file", Span(path)
-            )
-        return content
-
-    def scan(self, folder: str) -> Iterator[TreeEntry]:
-        """Yield the entries of a folder.
-
-        Raises:
-           OSError: the folder does not exist.
-        """
-        if folder in self.files:
-            raise NotADirectoryError(20, "not a folder", folder)
-        if folder not in self.folders:
-            raise FileNotFoundError(2, "no such folder in the snapshot", folder)
-        return (TreeEntry(name, kind, False) for name, kind in self.folders[folder].items())
-
-    def follow(self, path: str) -> Target:
-        if path in self.files:
-            return Target(path, EntryKind.FILE)
-        return Target(path, EntryKind.FOLDER if path in self.folders else None)
-
-    def expect(self, paths: Iterable[str]) -> None:
-        """Nothing to fetch: everything is here."""
-
-    def id_of(self, path: str) -> str | None:
-        """Return the content id of a file."""
-        content = self.files.get(path)
-        return self.id_for(content) if isinstance(content, bytes) else None
-
-    def id_for(self, content: bytes) -> str:
-        """Return the Git blob id, so that revisions and snapshots share content."""
-        digest = hashlib.sha1(b"blob %d\0" % len(content), usedforsecurity=False)
-        digest.update(content)
-        return digest.hexdigest()
 
 
 @final
@@ -174,7 +115,7 @@ def pack(state: RegistryState) -> str:
     tree = loaded.project.tree
     paths = sorted(_paths(state, tree))
     tree.expect(paths)
-    files = {path: _as_data(_unless_secret(state, path, tree.read(path))) for path in paths}
+    files = {path: _as_data(unless_secret(loaded, path, tree.read(path))) for path in paths}
     answer = {
         "$schema": SCHEMA_ID,
         "version": VERSION,
@@ -212,24 +153,11 @@ def unpack(name: str, content: bytes) -> PackedState:
     if not fits or not isinstance(data.get("views"), list):
         raise _unusable(name, "not valid against `stepwell schema snapshot`")
     files = {path: _from_data(name, path, value) for path, value in data["files"].items()}
-    tree = packed(name, files, data["folders"])
+    tree = packed(f"snapshot {name}", files, data["folders"])
     missing = [path for path in data["tables"] if path not in files]
     if missing:
         raise _unusable(name, f"missing table {missing[0]!a}")
     return PackedState(data["title"], tree, tuple(data["tables"]))
-
-
-def packed(name: str, files: Mapping[str, bytes | Diagnostic], folders: Iterable[str] = ()) -> Packed:
-    """Return a tree of files in memory.
-
-    Args:
-       name: of the file that contains them, for the error.
-       folders: folders that may be empty.
-
-    Raises:
-       ProjectError: a path is not a plain path inside a project.
-    """
-    return Packed(files, _folders(name, files, folders))
 
 
 def _unusable(name: str, reason: str) -> ProjectError:
@@ -267,9 +195,9 @@ def _empty_folders(state: RegistryState, tree: Tree, paths: Iterable[str]) -> It
             yield folder
 
 
-def _unless_secret(state: RegistryState, path: str, content: bytes | Diagnostic) -> bytes | Diagnostic:
+def unless_secret(loaded: LoadResult, path: str, content: bytes | Diagnostic) -> bytes | Diagnostic:
     """Return the content of a file, or a finding if it contains or may contain a secret."""
-    checked = state.loaded.checked.get(path)
+    checked = loaded.checked.get(path)
     if checked is None or checked.listed.kind != _PROVIDERS or isinstance(content, Diagnostic):
         return content
     if checked.source is not None:
@@ -308,31 +236,6 @@ def _from_data(name: str, path: str, value: Any) -> bytes | Diagnostic:
             raise _unusable(name, f"the bytes of {path!a} are not base64") from None
     unread = value["unread"]
     return Diagnostic(unread["id"], Severity.ERROR, unread["message"], Span(path), unread["help"])
-
-
-def _folders(
-    name: str, files: Mapping[str, object], folders: Iterable[str]
-) -> Mapping[str, Mapping[str, EntryKind]]:
-    """Return the entries of every folder."""
-    entries: dict[str, dict[str, EntryKind]] = {"": {}}
-    for path, kind in (
-        *((path, EntryKind.FILE) for path in files),
-        *((path, EntryKind.FOLDER) for path in folders),
-    ):
-        parts = path.split("/")
-        if len(path) > _MAX_PATH or len(parts) > _MAX_DEPTH or "\0" in path or {"", ".", ".."} & {*parts}:
-            raise _unusable(name, f"{path[:80]!a} is not a plain path inside a project")
-        above = ""
-        for at, part in enumerate(parts):
-            last = at == len(parts) - 1
-            here = f"{above}/{part}" if above else part
-            entry = kind if last else EntryKind.FOLDER
-            if entries[above].setdefault(part, entry) is not entry:
-                raise _unusable(name, f"{here[:80]!a} is both a file and a folder")
-            if entry is EntryKind.FOLDER:
-                entries.setdefault(here, {})
-            above = here
-    return entries
 
 
 def _written(value: Any, depth: int) -> str:

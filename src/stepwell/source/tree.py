@@ -6,6 +6,7 @@ All readers use a Tree, so that every source is checked and layered by the same 
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
 from functools import cache
@@ -25,13 +26,16 @@ __all__ = [
     "STAGING",
     "EntryKind",
     "Folder",
+    "Packed",
     "Staged",
     "Target",
     "Tree",
     "TreeEntry",
     "find_project",
     "has_table",
+    "packed",
     "read_document",
+    "walk",
 ]
 
 CONFIG_NAME: Final = "stepwell.toml"
@@ -230,6 +234,137 @@ class Staged:
 
     def expect(self, paths: Iterable[str]) -> None:
         self.below.expect(path for path in paths if path not in self.files)
+
+
+@final
+class Packed:
+    """Tree of files in memory.
+
+    Args:
+        files: content by path, or a finding for an unreadable file.
+    """
+
+    __slots__ = ("files", "folders")
+
+    def __init__(
+        self, files: Mapping[str, bytes | Diagnostic], folders: Mapping[str, Mapping[str, EntryKind]]
+    ) -> None:
+        self.files = files
+        self.folders = folders
+
+    @property
+    def is_complete(self) -> bool:
+        return False
+
+    def read(self, path: str) -> bytes | Diagnostic:
+        content = self.files.get(path)
+        if content is None:
+            from stepwell.source.diagnostic import Diagnostic, Severity, Span
+
+            return Diagnostic(
+                "unreadable-file", Severity.ERROR, "the snapshot does not contain this file", Span(path)
+            )
+        return content
+
+    def scan(self, folder: str) -> Iterator[TreeEntry]:
+        """Yield the entries of a folder.
+
+        Raises:
+            OSError: the folder does not exist.
+        """
+        if folder in self.files:
+            raise NotADirectoryError(20, "not a folder", folder)
+        if folder not in self.folders:
+            raise FileNotFoundError(2, "no such folder in the snapshot", folder)
+        return (TreeEntry(name, kind, False) for name, kind in self.folders[folder].items())
+
+    def follow(self, path: str) -> Target:
+        if path in self.files:
+            return Target(path, EntryKind.FILE)
+        return Target(path, EntryKind.FOLDER if path in self.folders else None)
+
+    def expect(self, paths: Iterable[str]) -> None:
+        """Nothing to fetch: everything is here."""
+
+    def id_of(self, path: str) -> str | None:
+        """Return the content id of a file."""
+        content = self.files.get(path)
+        return self.id_for(content) if isinstance(content, bytes) else None
+
+    def id_for(self, content: bytes) -> str:
+        """Return the Git blob id, so that revisions and snapshots share content."""
+        import hashlib  # few programs compare trees
+
+        digest = hashlib.sha1(b"blob %d\0" % len(content), usedforsecurity=False)
+        digest.update(content)
+        return digest.hexdigest()
+
+
+def packed(name: str, files: Mapping[str, bytes | Diagnostic], folders: Iterable[str] = ()) -> Packed:
+    """Return a tree of files in memory.
+
+    Args:
+        name: of the file that contains them, for the error.
+        folders: folders that may be empty.
+
+    Raises:
+        ProjectError: a path is not a plain path inside a project.
+    """
+    return Packed(files, _folders(name, files, folders))
+
+
+_MAX_PATH: Final = 4096
+_MAX_DEPTH: Final = 64
+
+
+def _folders(
+    name: str, files: Mapping[str, object], folders: Iterable[str]
+) -> Mapping[str, Mapping[str, EntryKind]]:
+    """Return the entries of every folder."""
+    entries: dict[str, dict[str, EntryKind]] = {"": {}}
+    for path, kind in (
+        *((path, EntryKind.FILE) for path in files),
+        *((path, EntryKind.FOLDER) for path in folders),
+    ):
+        parts = path.split("/")
+        if len(path) > _MAX_PATH or len(parts) > _MAX_DEPTH or "\0" in path or {"", ".", ".."} & {*parts}:
+            raise ProjectError(f"cannot read {name}: {path[:80]!a} is not a plain path inside a project")
+        above = ""
+        for at, part in enumerate(parts):
+            last = at == len(parts) - 1
+            here = f"{above}/{part}" if above else part
+            entry = kind if last else EntryKind.FOLDER
+            if entries[above].setdefault(part, entry) is not entry:
+                raise ProjectError(f"cannot read {name}: {here[:80]!a} is both a file and a folder")
+            if entry is EntryKind.FOLDER:
+                entries.setdefault(here, {})
+            above = here
+    return entries
+
+
+def walk(path: str) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield every file and link of a folder with its relative path, sorted; for a file, itself with "".
+
+    Args:
+        path: absolute.
+    """
+    status = os.lstat(path)
+    if not stat.S_ISDIR(status.st_mode):
+        yield "", status
+        return
+    waiting = [""]
+    while waiting:
+        folder = waiting.pop()
+        with os.scandir(os.path.join(path, folder)) as entries:
+            listed = sorted(entries, key=lambda entry: entry.name)
+        below = []
+        for entry in listed:
+            relative = f"{folder}/{entry.name}" if folder else entry.name
+            if entry.is_dir(follow_symlinks=False):
+                below.append(relative)
+            else:
+                yield relative, entry.stat(follow_symlinks=False)
+        waiting += reversed(below)
 
 
 def find_project(start: str) -> str:

@@ -16,12 +16,11 @@ from stepwell.live.registry import Registry
 from stepwell.live.store import Event
 from stepwell.model.settings import CONFIG_NAME, Project, find_project, open_project, read_project
 from stepwell.resolve.load import FindPlugins, LoadResult, load
-from stepwell.review.snapshot_file import packed
 from stepwell.source.atomic_write import read_private, write_private
 from stepwell.source.diagnostic import Diagnostic, Severity
 from stepwell.source.errors import ProjectError
 from stepwell.source.seal import state_folder
-from stepwell.source.tree import Folder
+from stepwell.source.tree import Folder, packed
 from stepwell.source.wording import counted
 
 __all__ = ["open_last_good", "warning_about"]

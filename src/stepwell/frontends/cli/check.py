@@ -47,6 +47,7 @@ Examples:
   stepwell check --fix --dry-run
   stepwell check --select missing-field --max-findings 10
   stepwell check --all --workspace alice --report alice.html
+  stepwell check --locked
   stepwell check --watch
 """
 
@@ -115,6 +116,9 @@ _ON_A_TERMINAL = 50
 @click.option(
     "--dry-run", is_flag=True, help="With --fix, print a unified diff of the fixes and write nothing."
 )
+@click.option(
+    "--locked", is_flag=True, help="Also check that files and schemas are those of `stepwell.lock`."
+)
 @click.option("--watch", is_flag=True, help="Check again after every change of a file, until Ctrl-C.")
 @cache_flags
 @project_options
@@ -134,6 +138,7 @@ def command(
     fix: bool,
     unsafe_fixes: bool,
     dry_run: bool,
+    locked: bool,
     watch: bool,
     common: CommonOptions,
 ) -> int:
@@ -156,6 +161,8 @@ def command(
     """
     if (unsafe_fixes or dry_run) and not fix:
         raise click.UsageError("--unsafe-fixes and --dry-run need --fix")
+    if locked and (everything or since):
+        raise click.UsageError("--locked cannot be used with --all or --since")
     if fix and (everything or watch or since):
         raise click.UsageError("--fix cannot be used with --all, --watch or --since")
     if report is not None and not everything:
@@ -196,6 +203,7 @@ def command(
             start,
             common,
             Fixing(fix, unsafe_fixes, dry_run),
+            locked=locked,
         )
 
     return _again(once, common) if watch else once(began())
@@ -223,6 +231,8 @@ def _check(
     start: float,
     common: CommonOptions,
     fixing: Fixing,
+    *,
+    locked: bool,
 ) -> int:
     """Check once, print the report and return the exit code."""
     registry = open_registry(common)
@@ -245,6 +255,11 @@ def _check(
             findings = _with_code(
                 registry, findings, viewed, common, references=bool(references), alignment=alignment
             )
+        if locked:
+            from stepwell.frontends.cli.publish import check_lock
+            from stepwell.source.diagnostic import in_order
+
+            findings = in_order((*findings, *check_lock(root, common)))
         return findings
 
     reported = findings(registry)

@@ -56,7 +56,7 @@ def command(step: str, workspace: str | None, form: str, common: CommonOptions) 
     replaced beside it, and locate the Python components of the step. `wins` marks values of fields that
     several files set.
     """
-    registry, view = open_view(common, workspace)
+    registry, view = open_view(common, workspace, published=True)
     name, dot, field = step.partition(".")
     name = step_of(registry, view, name).name
     try:

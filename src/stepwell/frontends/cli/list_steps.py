@@ -90,7 +90,7 @@ def command(
             own = view.steps.above
             steps += [step for step in view.values() if step.name in own and is_wanted(step)]
     else:
-        _, view = open_view(common, workspace)
+        _, view = open_view(common, workspace, published=True)
         workspace = view.workspace
         steps = [step for step in view.values() if is_wanted(step)]
     if form == "table":

@@ -11,14 +11,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import date
-from functools import wraps
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast, final
 
 import click
 from click.core import ParameterSource
 
 from stepwell.frontends.cli import COLOR
-from stepwell.live.registry import Registry
+from stepwell.live.registry import Registry, only_read
 from stepwell.live.workspace_context import WORKSPACE_VARIABLES
 from stepwell.resolve.project_cache import CacheOptions, cache_options, installed_plugins, load_cached
 from stepwell.source.errors import ProjectError, StepwellError, UnknownStep, UnknownWorkspace
@@ -64,6 +64,7 @@ __all__ = [
     "ways_to",
     "with_progress",
     "workspace_option",
+    "write_json",
 ]
 
 _OF_THE_REPOSITORY = frozenset({"github", "sarif", "junit"})
@@ -178,12 +179,19 @@ def format_option(*choices: str) -> Callable[[F], F]:
     return with_json
 
 
-def open_registry(common: CommonOptions) -> Registry:
+def open_registry(common: CommonOptions, *, published: bool = False) -> Registry:
     """Open the registry of the selected project, with progress on a terminal.
+
+    Args:
+       published: whether the project may be the URL of a published registry.
 
     Raises:
        ProjectError: there is no project.
     """
+    if published and common.project is not None and "://" in common.project:
+        from stepwell.write.remote_registry import open_remote
+
+        return open_remote(common.project, date.today, os.environ, partial(click.echo, err=True))
     root, options = _root(common), _cache()
     today = date.today()  # noqa: DTZ011 - the user's local date
     return _opened(
@@ -265,24 +273,27 @@ def with_progress(common: CommonOptions, work: Callable[[Callable[[int, int], No
         return work(progress.update)
 
 
-def open_view(common: CommonOptions, workspace: str | None) -> tuple[Registry, View]:
+def open_view(
+    common: CommonOptions, workspace: str | None, *, published: bool = False
+) -> tuple[Registry, View]:
     """Open the registry and the view selected by the option, the environment or the project's settings.
 
     Errors in the view are reported on stderr.
 
     Args:
        workspace: ``None`` for the project's setting, empty for the core.
+       published: whether the project may be the URL of a published registry.
 
     Raises:
        ProjectError: there is no project.
        UsageError: the project has no such workspace.
     """
-    registry = open_registry(common)
+    registry = open_registry(common, published=published)
     who = _who_asked(registry, workspace)
     view = view_of(registry, registry.summary.workspace if workspace is None else workspace, who)
     if common.verbose:
         click.echo(f"view: {view.title}{who}", err=True)
-    if view.diagnostics and not common.quiet:
+    if registry.is_local and view.diagnostics and not common.quiet:
         _report_errors(view)
     return registry, view
 
@@ -371,7 +382,7 @@ def displayed(reported: Iterable[Diagnostic], root: str, form: str = "text") -> 
     relative to the top of the git repository. JSON keeps paths relative to the project.
     """
     findings = tuple(reported)
-    if not findings or form not in {"text", "concise", *_OF_THE_REPOSITORY}:
+    if not findings or "://" in root or form not in {"text", "concise", *_OF_THE_REPOSITORY}:
         return findings
     from stepwell.source.diagnostic import rebased
 
@@ -392,7 +403,7 @@ def finding_lines(findings: tuple[Diagnostic, ...], project: Project) -> Iterato
 
 def displayed_path(root: str, path: str) -> str:
     """Return a path, or ``path:line``, as text output prints it: relative to the working directory."""
-    if path.startswith("<"):  # in an installed package
+    if path.startswith("<") or "://" in root:  # in an installed package, or in a published registry
         return path
     return os.path.relpath(os.path.join(root, path)).replace(os.sep, "/")
 
@@ -483,6 +494,8 @@ def _root(common: CommonOptions) -> str:
     """Return the project folder, after completing an interrupted command."""
     if common.project is not None:
         root = common.project
+        if "://" in root:
+            raise only_read(root)
     else:
         try:
             root = find_project(os.getcwd())

@@ -50,7 +50,7 @@ def command(step: str, workspace: str | None, revision: str | None, form: str, c
     With --at, show it at a Git revision; for revisions without definitions, the old Python table is read.
     """
     if revision is None:
-        definition = step_of(*open_view(common, workspace), step)
+        definition = step_of(*open_view(common, workspace, published=True), step)
     else:
         definition = _at(common, workspace, revision, step)
     record = definition.to_dict()

@@ -142,7 +142,7 @@ def _run(
     from stepwell.frontends.render.output.runs import pipeline_run_output
     from stepwell.frontends.render.run import run_lines
     from stepwell.run.pipelines import RunDatabase
-    from stepwell.run.pipelines.remote import is_url, location
+    from stepwell.source.remote import is_url, location
 
     registry, view = open_view(common, workspace)
     root = registry.project.root

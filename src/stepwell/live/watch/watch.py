@@ -8,6 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from queue import SimpleQueue
 from typing import Final, Literal, Protocol, final
 
@@ -31,7 +32,7 @@ TRIES: Final = 20
 TRIES_IN_A_CHANGE: Final = 400
 """Maximum number of scans during a change of many files."""
 
-Marks = Mapping[str, tuple[int, ...]]
+Marks = Mapping[str, object]
 """Signature of each path; the change time detects changed permissions."""
 
 
@@ -40,18 +41,19 @@ class Polling:
     """Scans all files periodically and reports differences as hints.
 
     Args:
+        scan: returns a mark of each path.
         every: seconds between two scans.
     """
 
     def __init__(
-        self, watched: Watched, debounce: Debounce, every: float, is_changing: Callable[[], bool]
+        self, scan: Callable[[], Marks], debounce: Debounce, every: float, is_changing: Callable[[], bool]
     ) -> None:
-        self._watched = watched
+        self._scan = scan
         self._debounce = debounce
         self._every = every
         self._is_changing = is_changing
         self._ended = threading.Event()
-        self._marks = scan(watched)
+        self._marks = scan()
         self._thread = threading.Thread(target=self._run, name="stepwell-poll", daemon=True)
         self._thread.start()
 
@@ -66,13 +68,13 @@ class Polling:
 
     def _run(self) -> None:
         while not self._ended.wait(self._every):
-            before, now = self._marks, scan(self._watched)
+            before, now = self._marks, self._scan()
             changed = changed_paths(before, now)
             for tried in range(TRIES_IN_A_CHANGE if changed else 0):
                 if self._ended.wait(SETTLING):
                     return
                 waits = self._is_changing()  # before the scan, which then includes the end of the change
-                later = scan(self._watched)
+                later = self._scan()
                 more = changed_paths(now, later)
                 now = later
                 changed |= more
@@ -130,6 +132,9 @@ CHECK: Final = 1.0
 
 POLL: Final = 1.0
 """Default seconds between two scans without events."""
+
+POLL_REMOTE: Final = 10.0
+"""Default seconds between two requests to a published registry."""
 
 FAREWELL: Final = 1.0
 """Maximum seconds to wait for subscribers when a watch stops."""
@@ -280,7 +285,7 @@ class Watch:
     def _follow_settings(self) -> None:
         """Watch the folders of changed settings, and read them again."""
         project = self._store.seen.project
-        if project is self._project:
+        if project is self._project or self._store.source is not None:
             return
         self._project = project
         if watched(project) != self._watched or project.settings.poll != self._poll_of_settings:
@@ -290,6 +295,13 @@ class Watch:
     def _look(self) -> None:
         if self._watcher is not None:
             self._watcher.stop()
+        source = self._store.source
+        if source is not None:
+            self._poll = self._wanted or POLL_REMOTE
+            self._watcher = Polling(
+                lambda: {source.url: source.version()}, self._debounce, self._poll, self._is_changing
+            )
+            return
         project = self._project = self._store.seen.project
         self._watched = watched(project)
         self._poll_of_settings = project.settings.poll
@@ -305,7 +317,8 @@ class Watch:
         if self._poll is None:
             self._poll = POLL
             self._warn(f"{self._reason}; polling all files every {POLL:g} s instead")
-        self._watcher = Polling(self._watched, self._debounce, self._poll, self._is_changing)
+        scanning = partial(scan, self._watched)
+        self._watcher = Polling(scanning, self._debounce, self._poll, self._is_changing)
 
     def _warn(self, message: str) -> None:
         if message in self._warned:
@@ -317,6 +330,8 @@ class Watch:
 
     def _is_changing(self, paths: frozenset[str] = frozenset()) -> bool:
         """Return whether a git checkout is in progress in the project's repository or one below it."""
+        if self._store.source is not None:
+            return False
         return self._index_times(paths).is_changing(time.time())
 
     def _index_times(self, paths: frozenset[str]) -> IndexTimes:
@@ -326,7 +341,7 @@ class Watch:
 
     def _of_checkout(self, burst: Burst) -> frozenset[str] | None:
         """Return the paths of a burst, plus changed folders after a checkout whose hints may be pending."""
-        if burst.paths is None or self._watched is None:
+        if burst.paths is None or self._watched is None:  # the latter for a published registry
             return None
         then = time.time() - burst.seconds - LATE
         if not self._index_times(burst.paths).changed_since(then):

@@ -9,13 +9,14 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any, Final, final
 
 from stepwell.run.pipelines.task import Artifact
+from stepwell.source.tree import walk
 from stepwell.source.wording import counted
 
 __all__ = [
@@ -27,7 +28,6 @@ __all__ = [
     "has_parquet",
     "hold",
     "place_of",
-    "walk",
 ]
 
 
@@ -42,31 +42,6 @@ class Unholdable(Exception):
 def place_of(objects: str, digest: str) -> str:
     """Return the path of an artifact in the store."""
     return os.path.join(objects, digest[:2], digest[2:])
-
-
-def walk(path: str) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield every file and link of a folder with its relative path, sorted; for a file, itself with "".
-
-    Args:
-        path: absolute.
-    """
-    status = os.lstat(path)
-    if not stat.S_ISDIR(status.st_mode):
-        yield "", status
-        return
-    waiting = [""]
-    while waiting:
-        folder = waiting.pop()
-        with os.scandir(os.path.join(path, folder)) as entries:
-            listed = sorted(entries, key=lambda entry: entry.name)
-        below = []
-        for entry in listed:
-            relative = f"{folder}/{entry.name}" if folder else entry.name
-            if entry.is_dir(follow_symlinks=False):
-                below.append(relative)
-            else:
-                yield relative, entry.stat(follow_symlinks=False)
-        waiting += reversed(below)
 
 
 def check_kinds(path: str) -> None:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, Final, final
 
 from stepwell.model import schema, schema_errors
-from stepwell.run.pipelines.remote import is_url, location
 from stepwell.source.diagnostic import Checked, Diagnostic, Severity, Span
 from stepwell.source.document import Document
 from stepwell.source.read import read
+from stepwell.source.remote import is_url, location
 from stepwell.source.spelling import closest, did_you_mean
 
 __all__ = ["MANIFEST", "Manifest", "read_manifest"]

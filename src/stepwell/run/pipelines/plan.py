@@ -19,13 +19,13 @@ from stepwell.model.graph.job_settings import arguments_of, environment_of, miss
 from stepwell.resolve.view import View
 from stepwell.run.pipelines.artifacts import has_parquet
 from stepwell.run.pipelines.data_manifest import Manifest
-from stepwell.run.pipelines.remote import is_url, location, unusable
 from stepwell.run.pipelines.scripts import Script, Scripts
 from stepwell.run.pipelines.task import Port
 from stepwell.source.diagnostic import Checked, Diagnostic, Related, Severity, Span
 from stepwell.source.document import Pointer, thaw
 from stepwell.source.errors import PipelineError
 from stepwell.source.extensions import installed_version, missing_package
+from stepwell.source.remote import is_url, location, unusable
 
 __all__ = ["Feed", "PlannedStep", "RunPlan", "make_plan", "manifest_names", "stated_at"]
 

@@ -19,11 +19,11 @@ from types import MappingProxyType
 from typing import Any, Final, final
 
 from stepwell.run.pipelines.artifacts import place_of
-from stepwell.run.pipelines.remote import RemoteFault
 from stepwell.run.pipelines.run_record import AttemptRecord, RunRecord, StepRecord
 from stepwell.run.pipelines.shared_store import SharedStore
 from stepwell.run.pipelines.task import Artifact, AttemptOutcome, StepState
 from stepwell.run.run_store import RunStore, UnknownRun
+from stepwell.source.remote import RemoteFault
 
 __all__ = ["RunDatabase"]
 

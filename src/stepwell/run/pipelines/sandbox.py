@@ -8,8 +8,9 @@ import stat
 from contextlib import suppress
 from typing import Final, final
 
-from stepwell.run.pipelines.artifacts import Unholdable, check_kinds, hold, walk
+from stepwell.run.pipelines.artifacts import Unholdable, check_kinds, hold
 from stepwell.run.pipelines.task import Artifact, Port, Task
+from stepwell.source.tree import walk
 
 __all__ = ["CONTAINER", "Sandbox", "SandboxRejection", "is_file_path"]
 

@@ -17,13 +17,13 @@ from stepwell.run.pipelines.artifacts import Unholdable, digest_of, hold, place_
 from stepwell.run.pipelines.engines.engine import EngineError
 from stepwell.run.pipelines.plan import Feed, PlannedStep, RunPlan, stated_at
 from stepwell.run.pipelines.process import SUPPORTED
-from stepwell.run.pipelines.remote import RemoteFault, fetch, is_url, publish
 from stepwell.run.pipelines.run_database import RunDatabase
 from stepwell.run.pipelines.run_record import RunRecord, StepRecord
 from stepwell.run.pipelines.selection import Options, StepSelection, chosen
 from stepwell.run.pipelines.task import Artifact, AttemptOutcome, Port, StepState, Task
 from stepwell.run.pipelines.worker import read_outcomes
 from stepwell.source.errors import PipelineError
+from stepwell.source.remote import RemoteFault, fetch, is_url, publish
 
 if TYPE_CHECKING:
     from stepwell.run.pipelines.engines.engine import Engine, Session

@@ -15,10 +15,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Final, final
 
-from stepwell.run.pipelines.artifacts import Unholdable, digest_of, place_of, walk
-from stepwell.run.pipelines.remote import RemoteFault, exists, fetch, location, publish
+from stepwell.run.pipelines.artifacts import Unholdable, digest_of, place_of
 from stepwell.run.pipelines.task import Artifact, AttemptOutcome, StepState, Task
 from stepwell.run.pipelines.worker import LOG, perform
+from stepwell.source.remote import RemoteFault, exists, fetch, location, publish
+from stepwell.source.tree import walk
 
 __all__ = ["SharedStore", "perform_apart"]
 

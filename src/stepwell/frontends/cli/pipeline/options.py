@@ -271,7 +271,7 @@ def plan_of(
 
 def _of_store(registry: Registry) -> Iterator[Diagnostic]:
     """Report a shared store that cannot be used."""
-    from stepwell.run.pipelines.remote import is_url, location, unusable
+    from stepwell.source.remote import is_url, location, unusable
 
     store, document = registry.project.settings.run_store, registry.project.config
     rejection = unusable(store, writes=True) if is_url(location(store, "/")) and store else None

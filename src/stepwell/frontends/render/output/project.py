@@ -116,6 +116,19 @@ class DoctorOutput(OutputRecord, frozen=True, kw_only=True):
     ]
 
 
+class PublishOutput(OutputRecord, frozen=True, kw_only=True):
+    """Output of `stepwell publish --format json`: the bundle that readers see at a URL."""
+
+    url: Annotated[str, doc("URL without user, password and query.", "s3://models/registry")]
+    bundle: Annotated[str, doc("Digest of the bundle.", f"sha256:{'0' * 64}")]
+    schemas: Annotated[str, doc("Digest of the schemas of this Stepwell.", f"sha256:{'1' * 64}")]
+    files: Annotated[Count, doc("Number of files in the bundle.", 24)]
+    size: Annotated[Count, doc("Size of the bundle in bytes.", 50_070)]
+    changed: Annotated[bool, doc("Whether readers see another bundle than before.", True)]
+    signed: Annotated[bool, doc("Whether a signature was written.", False)]
+    dry_run: Annotated[bool, doc("Whether nothing was written.", False)]
+
+
 class ViewDifference(OutputPart, frozen=True, kw_only=True):
     """What differs between two instants of one view."""
 

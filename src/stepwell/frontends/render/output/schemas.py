@@ -21,7 +21,7 @@ from stepwell.frontends.render.output.pipelines import (
     PipelineShowOutput,
     PipelineWireOutput,
 )
-from stepwell.frontends.render.output.project import DoctorOutput, WatchLine
+from stepwell.frontends.render.output.project import DoctorOutput, PublishOutput, WatchLine
 from stepwell.frontends.render.output.providers import ProvidersOutput
 from stepwell.frontends.render.output.record import OutputRecord
 from stepwell.frontends.render.output.runs import (
@@ -68,6 +68,7 @@ OUTPUTS: Final[Mapping[str, type[OutputRecord]]] = MappingProxyType(
         "pipeline test": PipelineTestOutput,
         "pipeline wire": PipelineWireOutput,
         "providers": ProvidersOutput,
+        "publish": PublishOutput,
         "rebase": EditOutput,
         "remove": EditOutput,
         "rename": EditOutput,
