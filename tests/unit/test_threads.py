@@ -5,10 +5,8 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -185,37 +183,3 @@ def test_a_reader_waits_for_no_lock_that_a_writer_holds(registry: Registry) -> N
         writer.join()
     assert [type(one) for one in failures] == [KeyError]
     assert looks == 1000
-
-
-def test_the_longest_pause_of_a_reader_is_that_of_the_interpreter(registry: Registry) -> None:
-    """With a writer and one reader, a look takes no longer beside a reload than beside plain arithmetic.
-
-    A look is a few microseconds; what makes it longer is that the other thread has the interpreter
-    (``sys.getswitchinterval``), or that the machine has something else to do. So both are measured on
-    the same machine, and the better of several tries is compared.
-    """
-    gc.collect()
-
-    def arithmetic(stop: threading.Event) -> None:
-        while not stop.is_set():
-            sum(range(1000))
-
-    def writing(stop: threading.Event) -> None:
-        write(registry, stop, {})
-
-    def longest_beside(work: Callable[[threading.Event], None]) -> float:
-        failures: list[BaseException] = []
-        stop = threading.Event()
-        other = started(work, failures, stop)
-        longest, deadline = 0.0, time.perf_counter() + 0.4
-        while (now := time.perf_counter()) < deadline:
-            registry.snapshot.view("alice")["Left"]
-            longest = max(longest, time.perf_counter() - now)
-        stop.set()
-        other.join()
-        assert failures == []
-        return longest
-
-    alone = min(longest_beside(arithmetic) for _ in range(3))
-    beside = min(longest_beside(writing) for _ in range(5))
-    assert beside < 4 * max(alone, sys.getswitchinterval()), f"{alone * 1000:.1f} ms, {beside * 1000:.1f} ms"

@@ -316,9 +316,9 @@ def test_an_integer_too_long_to_convert_is_shown_shortened() -> None:
     ],
 )
 def test_deep_nesting_is_rejected_before_a_parser_can_fall_into_it(text: str, place: str) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     refused = _refusal(text)
-    assert time.perf_counter() - began < 2
+    assert time.thread_time() - began < 2
     assert (refused.id, refused.message) == ("too-deeply-nested", "nested more than 64 levels deep")
     assert _places(text, refused.stretch) == place
 
