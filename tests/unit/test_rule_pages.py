@@ -106,6 +106,7 @@ NO_FILE_SHOWS_IT = {
     "plugin-hidden",
     "refused-by-validator",
     "stale-acceptance",
+    "outdated-editor-schema",
     "unfit-implementation",
     "unreadable-registry",
     "workspace-structure",

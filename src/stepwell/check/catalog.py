@@ -177,6 +177,7 @@ BY_TOLERANCE: Final[Mapping[str, Severity | None]] = MappingProxyType(
 _FIXED_WARNINGS: Final = frozenset(
     {
         "ambiguous-resolution",
+        "outdated-editor-schema",
         "misplaced-file",
         "folder-named-like-file",
         "left-out",

@@ -61,7 +61,7 @@ GROUPS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = MappingProxyType(
             "publish": ("publish", "Publish the registry for readers on other machines."),
             "lock": ("publish:lock", "Write stepwell.lock, which pins a registry."),
             "doctor": ("doctor", "Report the project's health and suggest fixes."),
-            "schema": ("help:schema", "Print the JSON Schema of a kind, or list the kinds."),
+            "schema": ("help:schema", "Print the JSON Schema of a kind, or set up an editor."),
             "explain-rule": ("help:explain_rule", "Explain a rule, or list the rules."),
             "help": ("help", "Show the help of a command."),
         },

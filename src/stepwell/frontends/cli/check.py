@@ -260,6 +260,11 @@ def _check(
             from stepwell.source.diagnostic import in_order
 
             findings = in_order((*findings, *check_lock(root, common)))
+        if os.path.isdir(os.path.join(root, ".stepwell", "schemas")):
+            from stepwell.source.diagnostic import in_order
+            from stepwell.write.edit.editors import outdated_schemas
+
+            findings = in_order((*findings, *outdated_schemas(registry.project, registry.snapshot)))
         return findings
 
     reported = findings(registry)

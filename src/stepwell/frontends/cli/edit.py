@@ -187,6 +187,32 @@ def save_fixes(
     return True
 
 
+def install_schemas(registry: Registry, editor: str, common: CommonOptions, *, dry_run: bool) -> int:
+    """Write the schemas of a project and their mapping in the settings of an editor.
+
+    Raises:
+       UsageError: the settings cannot be edited.
+    """
+    from stepwell.write.edit.editors import install
+    from stepwell.write.edit.engine import EditRefused
+
+    try:
+        files = install(registry.project, registry.snapshot, editor)
+    except EditRefused as error:
+        raise click.UsageError(f"{error}\nnothing was written") from None
+    if dry_run:
+        sys.stdout.writelines(map(_colored, files.diff()))
+        return 0
+    _save(files)
+    if not common.quiet:
+        for path in files.files:
+            word = "edited" if files.read[path] is not None else "wrote"
+            click.echo(f"{word} {visible(displayed_path(registry.project.root, path))}")
+        if not files.files:
+            click.echo("nothing to change")
+    return 0
+
+
 def _save(files: Any) -> None:
     from stepwell.write.transaction import Busy, Changed
 

@@ -7,6 +7,8 @@ import sys
 import click
 from click.shell_completion import CompletionItem
 
+from stepwell.frontends.cli.options import CommonOptions, open_registry, project_options
+
 __all__ = ["command", "details", "explain_rule", "schema"]
 
 _EXAMPLE = """\b
@@ -66,13 +68,40 @@ _SCHEMA_EXAMPLE = """\b
 Examples:
   stepwell schema
   stepwell schema step > step.schema.json
+  stepwell schema --install vscode
+  stepwell schema --install helix --dry-run
 """
 
 
-@click.command("schema", epilog=_SCHEMA_EXAMPLE)
+@click.command(
+    "schema", epilog=_SCHEMA_EXAMPLE, short_help="Print the JSON Schema of a kind, or set up an editor."
+)
 @click.argument("kind", required=False)
-def schema(kind: str | None) -> int:
-    """Print the JSON Schema of a kind, or list the kinds."""
+@click.option(
+    "--install",
+    "editor",
+    metavar="EDITOR",
+    type=click.Choice(["helix", "jetbrains", "neovim", "vscode", "zed"]),
+    help="Write schemas with the vocabulary and step names of the project, and their mapping in the settings "
+    "of this editor: helix, jetbrains, neovim, vscode or zed.",
+)
+@click.option("--dry-run", is_flag=True, help="With --install, print a unified diff and write nothing.")
+@project_options
+def schema(kind: str | None, editor: str | None, dry_run: bool, common: CommonOptions) -> int:
+    """Print the JSON Schema of a kind, or list the kinds.
+
+    With --install, an editor with a YAML language server completes and checks the values of the project. The
+    schemas are in `.stepwell/schemas/`; run the command again when `check` reports that they are outdated.
+    Existing settings keep their other entries and comments.
+    """
+    if editor is not None:
+        from stepwell.frontends.cli.edit import install_schemas
+
+        if kind is not None:
+            raise click.UsageError("--install cannot be used with KIND")
+        return install_schemas(open_registry(common), editor, common, dry_run=dry_run)
+    if dry_run:
+        raise click.UsageError("--dry-run needs --install")
     from stepwell.model.schema import schema_names, schema_text
     from stepwell.source.spelling import suggest
 

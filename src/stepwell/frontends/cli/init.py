@@ -12,11 +12,11 @@ from typing import Final
 import click
 
 from stepwell.frontends.cli.options import configuration_of
-from stepwell.model.kinds import KINDS
 from stepwell.model.schema import schema_names, schema_text
-from stepwell.model.settings import CONFIG_NAME, open_project
+from stepwell.model.settings import CONFIG_NAME, Settings, open_project
 from stepwell.source.errors import ProjectError
 from stepwell.source.escape_control import visible
+from stepwell.write.edit.editors import patterns
 
 _EXAMPLE = """\b
 Examples:
@@ -112,17 +112,6 @@ repos:
         pass_filenames: false
         always_run: true
 """
-_EDITED_BY_KIND: Final = MappingProxyType(
-    {
-        **{
-            kind.noun: (f"registry.d/{kind.folder}", f"workspaces/*/local/{kind.folder}")
-            for kind in KINDS.values()
-        },
-        **{f"{kind.noun}-override": (f"workspaces/*/override/{kind.folder}",) for kind in KINDS.values()},
-    }
-)
-"""Folders of definitions by schema."""
-
 _FILES: Final = MappingProxyType(
     {
         CONFIG_NAME: _CONFIG,
@@ -198,21 +187,17 @@ def _files(*, pre_commit: bool) -> Iterator[tuple[str, str]]:
 
 def _vscode() -> str:
     """Return the mapping of YAML files to schemas for Visual Studio Code."""
-    schemas = {
-        f"schemas/{name}.schema.json": [f"{folder}/**/*.yaml" for folder in folders]
-        for name, folders in _EDITED_BY_KIND.items()
-    }
-    schemas["schemas/workspace.schema.json"] = ["workspaces/*/workspace.yaml"]
+    schemas = {f"schemas/{name}.schema.json": globs for name, globs in patterns(Settings()).items()}
     schemas["schemas/data-manifest.schema.json"] = ["data_manifest.yaml"]
     return json.dumps({"yaml.schemas": schemas}, indent=2) + "\n"
 
 
 def _taplo() -> str:
     """Return the mapping of TOML files to schemas for Taplo."""
-    folders = {name: [f"{folder}/**/*.toml" for folder in below] for name, below in _EDITED_BY_KIND.items()}
+    every = {**patterns(Settings(), "toml"), "project": [CONFIG_NAME]}
     return "\n".join(
-        f'[[rule]]\ninclude = {json.dumps(patterns)}\nschema = {{ path = "schemas/{name}.schema.json" }}\n'
-        for name, patterns in {**folders, "project": [CONFIG_NAME]}.items()
+        f'[[rule]]\ninclude = {json.dumps(globs)}\nschema = {{ path = "schemas/{name}.schema.json" }}\n'
+        for name, globs in every.items()
     )
 
 

@@ -40,7 +40,7 @@ COMPARISON_RENDERERS: Mapping[str, ComparisonRenderer] = MappingProxyType(
         "text": _from("stepwell.frontends.render.comparison.text"),
         "markdown": _from("stepwell.frontends.render.comparison.markdown"),
         "json": _from("stepwell.frontends.render.json", "render_comparison"),
-        "github": _from("stepwell.frontends.render.comparison.github"),
+        "github": _from("stepwell.frontends.render.github", "render_comparison"),
     }
 )
 """Renderers by ``diff --format``."""
