@@ -4,6 +4,7 @@
 PYTHON ?= python3
 ARGS ?=
 CONSTRAINTS ?= tools/constraints.txt
+STEPWELL ?= $(CURDIR)/.venv/bin/stepwell
 
 # Named after the clone's place and the interpreter: a copied clone would otherwise run the code of
 # the one it was copied from, and another PYTHON would be ignored.
@@ -30,7 +31,7 @@ unexport PYTHONDONTWRITEBYTECODE
 run = @printf '\n$$ %s\n' '$(1)' && $(1)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast check lint types layers figures language registry frozen schemas-check pages site bench fuzz mutants release-check constraints docs schemas format sagemaker airflow clean
+.PHONY: help extension demo test test-fast check lint types layers figures language registry frozen schemas-check pages site bench fuzz mutants release-check constraints docs schemas format sagemaker airflow clean
 
 help: ## List what make can do here.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -92,6 +93,9 @@ site: .venv/site/installed ## Build the documentation as a site in build/site; a
 
 bench: $(STAMP) ## Measure, and write docs/benchmarks.md.
 	@.venv/bin/python tests/benchmarks/run.py
+
+extension: ## Test and package the extension for Visual Studio Code (needs Node 20 and npm).
+	cd editors/vscode && npm ci --no-audit --no-fund && STEPWELL="$(STEPWELL)" npm test && npm run package
 
 fuzz: $(STAMP) ## Try 100,000 random edits of definition files, with another seed each day; STEPWELL_SEED=1 repeats.
 	@STEPWELL_EDITS=$${STEPWELL_EDITS:-100000} STEPWELL_SEED=$${STEPWELL_SEED:-$$(date +%j)} \
