@@ -97,9 +97,9 @@ bench: $(STAMP) ## Measure, and write docs/benchmarks.md.
 extension: ## Test and package the extension for Visual Studio Code (needs Node 20 and npm).
 	cd editors/vscode && npm ci --no-audit --no-fund && STEPWELL="$(STEPWELL)" npm test && npm run package
 
-fuzz: $(STAMP) ## Try 100,000 random edits of definition files, with another seed each day; STEPWELL_SEED=1 repeats.
-	@STEPWELL_EDITS=$${STEPWELL_EDITS:-100000} STEPWELL_SEED=$${STEPWELL_SEED:-$$(date +%j)} \
-	.venv/bin/python -m pytest -n 2 tests/properties/test_edits.py $(ARGS)
+fuzz: $(STAMP) ## Try random edits and tampered bundles, with another seed each day; STEPWELL_SEED=1 repeats.
+	@STEPWELL_EDITS=$${STEPWELL_EDITS:-100000} STEPWELL_TAMPERED=$${STEPWELL_TAMPERED:-10000} STEPWELL_SEED=$${STEPWELL_SEED:-$$(date +%j)} \
+	.venv/bin/python -m pytest -n 2 tests/properties/test_edits.py tests/properties/test_bundles.py $(ARGS)
 
 constraints: $(STAMP) ## Update the versions for development and CI to the newest ones.
 	@mkdir -p build

@@ -196,16 +196,16 @@ def open(  # noqa: A001
             wrong with its files is in ``registry.diagnostics``.
         ValueError: unknown fallback.
     """
-    from stepwell.code.load import make_findable
-    from stepwell.live.registry import Registry
-    from stepwell.resolve.project_cache import cache_options, installed_plugins, load_cached
-    from stepwell.source.tree import find_project
-
     clock: "Callable[[], date]" = (lambda: today) if today else date.today
     if isinstance(path, str) and "://" in path:
         from stepwell.write.remote_registry import open_remote
 
         return open_remote(path, clock, os.environ, _warn, lock, public_key, timeout)
+    from stepwell.code.load import make_findable
+    from stepwell.live.registry import Registry
+    from stepwell.resolve.project_cache import cache_options, installed_plugins, load_cached
+    from stepwell.source.tree import find_project
+
     if fallback == "last-good":
         from stepwell.write.last_good import open_last_good
 

@@ -72,3 +72,32 @@ def test_a_command_imports_only_what_it_runs(tmp_path: Path, command: str, used:
     assert "stepwell.resolve.snapshot" in loaded
     unused = tuple(f"{name}." for name in UNUSED if name not in used)
     assert [name for name in loaded if f"{name}.".startswith(unused)] == []
+
+
+_READ = """
+import pathlib, sys, stepwell
+url = pathlib.Path("published").absolute().as_uri()
+print(len(stepwell.open(url).view()), *sys.modules, sep="\\n")
+"""
+OF_CHECKS = (
+    *("dataclasses", "fsspec", "inspect", "jsonschema_rs"),
+    *("stepwell.check", "stepwell.code", "stepwell.resolve.load"),
+)
+
+
+def test_a_published_registry_is_opened_without_what_checks_or_loads_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STEPWELL_CACHE_DIR", "")
+    (tmp_path / "stepwell.toml").write_text("")
+    (tmp_path / "registry.d" / "steps").mkdir(parents=True)
+    (tmp_path / "registry.d/steps/scoring.yaml").write_text("name: Scoring\ndescription: Score a batch.\n")
+    publish = [sys.executable, "-m", "stepwell", "publish", "published", "-q"]
+    subprocess.run(publish, cwd=tmp_path, check=True)
+    read = subprocess.run(
+        [sys.executable, "-c", _READ], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    count, *loaded = read.stdout.split()
+    assert count == "1"
+    unused = tuple(f"{name}." for name in (*UNUSED, *OF_CHECKS) if name != "stepwell.write")
+    assert [name for name in loaded if f"{name}.".startswith(unused)] == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from enum import Enum
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
@@ -100,6 +99,8 @@ def origins_in(sources: tuple[Source, ...], pointer: Pointer) -> Iterator[Origin
     count = next((at for at, each in enumerate(every) if not isinstance(each.value, Mapping)), len(every))
     if count:
         merged = reduce(merge_patch, (each.value for each in reversed(every[:count])), None)
+        from dataclasses import replace  # slow to import
+
         yield replace(every[0], value=merged)
     yield from every[count:]
 

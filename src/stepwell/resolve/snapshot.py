@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar, final
@@ -13,7 +12,7 @@ from stepwell.resolve.table import LayeredTable
 from stepwell.resolve.view import Code, View
 from stepwell.source.document import FrozenMapping
 from stepwell.source.errors import UnknownWorkspace
-from stepwell.source.immutable import Immutable, immutable, record
+from stepwell.source.immutable import Immutable, record
 
 __all__ = [
     "Changes",
@@ -159,8 +158,7 @@ class DefinitionKey(NamedTuple):
 
 
 @final
-@immutable
-@dataclass(frozen=True, slots=True)
+@record
 class ViewChanges:
     """Differences between two views of a workspace.
 
@@ -172,7 +170,7 @@ class ViewChanges:
 
     added: tuple[DefinitionKey, ...] = ()
     removed: tuple[DefinitionKey, ...] = ()
-    changed: Mapping[DefinitionKey, tuple[str, ...]] = field(default_factory=FrozenMapping)
+    changed: Mapping[DefinitionKey, tuple[str, ...]] = FrozenMapping()
 
     def __bool__(self) -> bool:
         return bool(self.added or self.removed or self.changed)

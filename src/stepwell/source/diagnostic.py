@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import fields as dataclass_fields
-from dataclasses import is_dataclass, replace
 from enum import Enum
 from typing import Any, Final, Generic, Literal, TypeVar, cast, final
 
@@ -189,6 +187,8 @@ def rebased(value: T, root: str, base: str) -> T:
 
 
 def _rebased(value: Any, root: str, base: str) -> Any:
+    from dataclasses import fields, is_dataclass, replace  # slow to import
+
     if isinstance(value, Span):
         path = os.path.relpath(os.path.join(root, value.path), base)
         return replace(value, path=path.replace(os.sep, "/"))
@@ -196,7 +196,7 @@ def _rebased(value: Any, root: str, base: str) -> Any:
         items = [_rebased(item, root, base) for item in value]
         return value._make(items) if hasattr(value, "_make") else tuple(items)
     if is_dataclass(value) and not isinstance(value, type):
-        parts = {each.name: getattr(value, each.name) for each in dataclass_fields(value)}
+        parts = {each.name: getattr(value, each.name) for each in fields(value)}
         moved = {name: _rebased(part, root, base) for name, part in parts.items()}
         changed = {name: part for name, part in moved.items() if part is not parts[name]}
         return replace(value, **changed) if changed else value

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, TypeVar, final
+
+from stepwell.source.immutable import record
 
 if TYPE_CHECKING:
     from stepwell.source.diagnostic import Span
@@ -179,7 +180,7 @@ def _pruned(value: Any, at: Pointer, removed: frozenset[Pointer]) -> Any:
 
 
 @final
-@dataclass(frozen=True)
+@record
 class _LocateWithout:
     """``locate`` of a document without some values; equal for equal arguments."""
 

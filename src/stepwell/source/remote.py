@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import stat
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final, final
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -16,17 +14,15 @@ from stepwell.source.foreign_code import Contained, Translated, text_of
 from stepwell.source.tree import walk
 
 __all__ = [
+    "Connection",
     "RemoteFault",
     "exists",
     "fetch",
     "is_url",
     "location",
     "publish",
-    "read",
-    "read_if_changed",
     "shown",
     "unusable",
-    "write",
 ]
 
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -183,51 +179,147 @@ def publish(path: str, url: str, called: str) -> None:
             written += 1
 
 
-def read(url: str, limit: int, seconds: float) -> bytes:
-    """Return the content of a file.
+_OK: Final = 200
+_REDIRECTS: Final = 300
+_NOT_MODIFIED: Final = 304
+_FAILURES: Final = 400
+_MISSING: Final = frozenset({404, 410})
+
+
+@final
+class Connection:
+    """Reads and writes files below one URL.
 
     Args:
-        limit: of its size, in bytes.
-        seconds: limit of the time.
-
-    Raises:
-        RemoteFault: it does not exist, cannot be read in this time, redirects, or is larger than the limit.
-    """
-    content, _ = read_if_changed(url, limit, seconds, "")
-    if content is None:
-        raise RemoteFault(url, "not modified, although no version was requested")
-    return content
-
-
-def read_if_changed(url: str, limit: int, seconds: float, known: str) -> tuple[bytes | None, str]:
-    """Return the content of a file, or ``None`` if it still has a known ETag, and its ETag.
-
-    Args:
-        limit: of its size, in bytes.
-        seconds: limit of the time.
-        known: empty if unknown; stores without ETags always return the content.
-
-    Raises:
-        RemoteFault: as of ``read``.
+        seconds: limit of the time to read a file.
     """
 
-    def fault(error: BaseException) -> RemoteFault:
-        if isinstance(error, TimeoutError):  # also of fsspec and asyncio
-            return RemoteFault(url, f"no complete answer within {seconds:g} s")
-        return _fault(url, error)
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._system: tuple[int, Any] | None = None
 
-    place = location(url, "")
-    with Translated(fault, RemoteFault):
-        if not is_url(place):
-            return _within(url, limit, _read_locally(place, limit + 1)), ""
-        content, etag = _read(url, limit, seconds, known)
-        return None if content is None else _within(url, limit, content), etag
+    def read(self, url: str, limit: int) -> bytes:
+        """Return the content of a file.
 
+        Args:
+            limit: of its size, in bytes.
 
-def _within(url: str, limit: int, content: bytes) -> bytes:
-    if len(content) > limit:
-        raise RemoteFault(url, f"larger than {limit} bytes")
-    return content
+        Raises:
+            RemoteFault: it does not exist, cannot be read in time, redirects, or is larger than the limit.
+        """
+        content, _ = self.read_if_changed(url, limit, "")
+        if content is None:
+            raise RemoteFault(url, "not modified, although no version was requested")
+        return content
+
+    def read_if_changed(self, url: str, limit: int, known: str) -> tuple[bytes | None, str]:
+        """Return the content of a file, or ``None`` if it still has a known ETag, and its ETag.
+
+        Args:
+            limit: of its size, in bytes.
+            known: empty if unknown; stores without ETags always return the content.
+
+        Raises:
+            RemoteFault: as of ``read``.
+        """
+
+        def fault(error: BaseException) -> RemoteFault:
+            if isinstance(error, TimeoutError):  # also of fsspec and asyncio
+                return RemoteFault(url, f"no complete answer within {self._seconds:g} s")
+            return _fault(url, error)
+
+        place = location(url, "")
+        content: bytes | None
+        with Translated(fault, RemoteFault):
+            if not is_url(place):
+                content, etag = _read_locally(place, limit + 1), ""
+            else:
+                content, etag = self._read(url, limit, known)
+            if content is not None and len(content) > limit:
+                raise RemoteFault(url, f"larger than {limit} bytes")
+            return content, etag
+
+    def _read(self, url: str, limit: int, known: str) -> tuple[bytes | None, str]:
+        import asyncio
+
+        import fsspec
+        from fsspec.asyn import AsyncFileSystem, sync
+
+        system = self._connected(url)
+        path = fsspec.core.strip_protocol(url)
+
+        async def over_http() -> tuple[bytes | None, str]:
+            session = await system.set_session()
+            headers = {"Accept-Encoding": "identity", **({"If-None-Match": known} if known else {})}
+            async with session.get(system.encode_url(url), headers=headers, allow_redirects=False) as answer:
+                if answer.status == _NOT_MODIFIED:
+                    return None, known
+                if _REDIRECTS <= answer.status < _FAILURES:
+                    raise RemoteFault(url, f"redirects (HTTP {answer.status}); redirects are not followed")
+                if answer.status in _MISSING:
+                    raise FileNotFoundError(url)
+                if answer.status != _OK:
+                    raise RemoteFault(url, f"HTTP {answer.status}")
+                if answer.headers.get("Content-Encoding", "identity") != "identity":
+                    raise RemoteFault(url, "is sent compressed, although the request excludes that")
+                content = bytearray()
+                async for chunk in answer.content.iter_chunked(1 << 16):
+                    content += chunk
+                    if len(content) > limit:
+                        break
+                return bytes(content), answer.headers.get("ETag", "")
+
+        async def from_store() -> tuple[bytes | None, str]:
+            etag = str((await system._info(path)).get("ETag") or "")  # noqa: SLF001
+            if known and etag == known:
+                return None, etag
+            return await system._cat_file(path, start=0, end=limit + 1), etag  # noqa: SLF001
+
+        if not isinstance(system, AsyncFileSystem):
+            return system.cat_file(path, start=0, end=limit + 1), ""
+        work = over_http if urlsplit(url).scheme in _ONLY_READ else from_store
+        try:
+            answer: tuple[bytes | None, str] = sync(system.loop, work, timeout=self._seconds)
+        except asyncio.TimeoutError as error:  # no TimeoutError before Python 3.11
+            raise TimeoutError from error
+        return answer
+
+    def write(self, url: str, content: bytes, progress: Callable[[int, int], None] | None = None) -> None:
+        """Replace a file, atomically where the store can.
+
+        Raises:
+            RemoteFault: it cannot be written.
+        """
+        place = location(url, "")
+        with Translated(lambda error: _fault(url, error)):
+            if not is_url(place):
+                from pathlib import Path  # not needed to read
+
+                write_atomically(Path(place), content)
+                return
+            import tempfile
+
+            import fsspec
+
+            system = self._connected(url)
+            callback = fsspec.callbacks.NoOpCallback()
+            if progress is not None:
+                progress(0, len(content))
+
+                def tell(size: int, value: int, **_: object) -> None:
+                    progress(min(value, size or len(content)), len(content))
+
+                callback = fsspec.Callback(size=len(content), hooks={"progress": tell})
+            with tempfile.NamedTemporaryFile(prefix="stepwell-") as file:
+                file.write(content)
+                file.flush()
+                system.put_file(file.name, fsspec.core.strip_protocol(url), callback=callback)
+
+    def _connected(self, url: str) -> Any:
+        """Return the file system, which a forked process does not share with its parent."""
+        if self._system is None or self._system[0] != os.getpid():
+            self._system = os.getpid(), _system(url)[0]
+        return self._system[1]
 
 
 def _read_locally(path: str, limit: int) -> bytes:
@@ -238,91 +330,12 @@ def _read_locally(path: str, limit: int) -> bytes:
         return file.read(limit)
 
 
-def _read(url: str, limit: int, seconds: float, known: str) -> tuple[bytes | None, str]:
-    import asyncio
-
-    from fsspec.asyn import AsyncFileSystem, sync
-
-    system, path = _system(url)
-
-    async def over_http() -> tuple[bytes | None, str]:
-        session = await system.set_session()
-        headers = {"Accept-Encoding": "identity", **({"If-None-Match": known} if known else {})}
-        async with session.get(system.encode_url(url), headers=headers, allow_redirects=False) as answer:
-            if answer.status == _NOT_MODIFIED:
-                return None, known
-            if _REDIRECTS <= answer.status < _FAILURES:
-                raise RemoteFault(url, f"redirects (HTTP {answer.status}); redirects are not followed")
-            if answer.status in _MISSING:
-                raise FileNotFoundError(url)
-            if answer.status != _OK:
-                raise RemoteFault(url, f"HTTP {answer.status}")
-            if answer.headers.get("Content-Encoding", "identity") != "identity":
-                raise RemoteFault(url, "is sent compressed, although the request excludes that")
-            content = bytearray()
-            async for chunk in answer.content.iter_chunked(1 << 16):
-                content += chunk
-                if len(content) > limit:
-                    break
-            return bytes(content), answer.headers.get("ETag", "")
-
-    async def from_store() -> tuple[bytes | None, str]:
-        etag = str((await system._info(path)).get("ETag") or "")  # noqa: SLF001 - the interface of such systems
-        if known and etag == known:
-            return None, etag
-        return await system._cat_file(path, start=0, end=limit + 1), etag  # noqa: SLF001
-
-    if not isinstance(system, AsyncFileSystem):
-        return system.cat_file(path, start=0, end=limit + 1), ""
-    work = over_http if urlsplit(url).scheme in _ONLY_READ else from_store
-    try:
-        answer: tuple[bytes | None, str] = sync(system.loop, work, timeout=seconds)
-    except asyncio.TimeoutError as error:  # no TimeoutError before Python 3.11
-        raise TimeoutError from error
-    return answer
-
-
-_OK: Final = 200
-_REDIRECTS: Final = 300
-_NOT_MODIFIED: Final = 304
-_FAILURES: Final = 400
-_MISSING: Final = frozenset({404, 410})
-
-
-def write(url: str, content: bytes, progress: Callable[[int, int], None] | None = None) -> None:
-    """Replace a file, atomically where the store can.
-
-    Raises:
-        RemoteFault: it cannot be written.
-    """
-    place = location(url, "")
-    with Translated(lambda error: _fault(url, error)):
-        if not is_url(place):
-            write_atomically(Path(place), content)
-            return
-        import tempfile
-
-        import fsspec
-
-        system, path = _system(url)
-        callback = fsspec.callbacks.NoOpCallback()
-        if progress is not None:
-            progress(0, len(content))
-
-            def tell(size: int, value: int, **_: object) -> None:
-                progress(min(value, size or len(content)), len(content))
-
-            callback = fsspec.Callback(size=len(content), hooks={"progress": tell})
-        with tempfile.NamedTemporaryFile(prefix="stepwell-") as file:
-            file.write(content)
-            file.flush()
-            system.put_file(file.name, path, callback=callback)
-
-
 def _fetched_locally(path: str, folder: str) -> str:
     target = os.path.join(folder, os.path.basename(path))
     os.makedirs(folder, exist_ok=True)
     with Translated(lambda error: _fault(path, error)):
+        import shutil  # not needed to read
+
         shutil.copyfile(path, target)
     return target
 
@@ -345,12 +358,16 @@ def _get(system: Any, path: str, target: str, url: str) -> None:
 def _copy(source: str, target: str) -> None:
     os.makedirs(os.path.dirname(target) or ".", exist_ok=True)
     unfinished = f"{target}.stepwell.part"
+    import shutil  # not needed to read
+
     shutil.copyfile(source, unfinished)
     os.replace(unfinished, target)
 
 
 def _remove(path: str) -> None:
     if os.path.isdir(path) and not os.path.islink(path):
+        import shutil  # not needed to read
+
         shutil.rmtree(path)
     elif os.path.lexists(path):
         os.unlink(path)

@@ -10,10 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from datetime import date
 from functools import cache, cached_property, lru_cache, partial
 from itertools import accumulate, chain, groupby, repeat
+from operator import itemgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast, final
 
@@ -31,7 +31,7 @@ from stepwell.resolve.stored_views import (
 )
 from stepwell.source.errors import ProjectError
 from stepwell.source.immutable import record
-from stepwell.source.tree import CONFIG_NAME, Packed, packed
+from stepwell.source.tree import CONFIG_NAME, CONFIG_NAMES, Packed, packed
 
 if TYPE_CHECKING:
     from stepwell.model.layer import Listed
@@ -154,6 +154,8 @@ class Publication(NamedTuple):
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
         """Findings that prevent publication; a file that may contain a secret is one."""
+        from dataclasses import replace
+
         from stepwell.review.snapshot_file import unless_secret
         from stepwell.source.diagnostic import Diagnostic, Severity
 
@@ -403,7 +405,7 @@ class Bundle:
 
         path = self._head.paths[file]
         try:
-            plain = json.loads(self._bytes(len(self._head.paths) + place))
+            plain = json.loads(self._bytes(len(self._head.paths) + place).decode("ascii"))
             if isinstance(plain, dict) and schema.fits(self._forms[place], plain, flat=True):
                 frozen = freeze_mapping(plain)
                 document = document_of(path, self._bytes(file), True, frozen)
@@ -494,6 +496,8 @@ def _is_head(head: _Head) -> bool:
         not {*map(type, chain.from_iterable(texts))} - {str}
         and not {*map(type, head.sizes)} - {int}
         and min(head.sizes, default=0) >= 0
+        and head.paths[0] in CONFIG_NAMES
+        and all(end.endswith(_ENDINGS) for end in {*map(itemgetter(slice(-5, None)), head.paths[1:])})
         and len(head.paths) == len({*head.paths}) == 1 + len(kinds) + files
         and len(head.sizes) == 2 * len(head.paths) - 1
         and {*layers} <= {layer.value for layer in Layer}
@@ -507,4 +511,5 @@ def _part(full: Callable[[], LoadResult], name: str) -> object:
     return getattr(full(), name)
 
 
+_ENDINGS: Final = (".yaml", ".yml", ".toml")
 _PARTS: Final = ("layout", "checked", "core", "overlays", "guests", "pipelines", "own", "diagnostics")

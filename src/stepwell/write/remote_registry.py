@@ -18,16 +18,7 @@ from stepwell.resolve import LoadResult
 from stepwell.resolve.project_cache import cache_options
 from stepwell.source.atomic_write import read_private, write_private
 from stepwell.source.errors import ProjectError
-from stepwell.source.remote import (
-    RemoteFault,
-    is_url,
-    location,
-    read,
-    read_if_changed,
-    shown,
-    unusable,
-    write,
-)
+from stepwell.source.remote import Connection, RemoteFault, is_url, location, shown, unusable
 from stepwell.source.seal import state_folder
 from stepwell.write.bundle import MAX_BUNDLE_BYTES, Bundle, Lock, digest_of, is_digest, read_lock
 
@@ -117,7 +108,7 @@ def require_usable(url: str, *, writes: bool = False) -> None:
         raise ProjectError(f"{fault[0]}; {fault[1]}")
 
 
-def current_bundle(url: str) -> Pointer | None:
+def current_bundle(url: str, connection: Connection) -> Pointer | None:
     """Return the pointer at a URL; ``None`` without one.
 
     Raises:
@@ -125,7 +116,7 @@ def current_bundle(url: str) -> Pointer | None:
     """
     pointer = _file(url, POINTER)
     try:
-        return _pointer(pointer, read(pointer, _POINTER_BYTES, PATIENCE))
+        return _pointer(pointer, connection.read(pointer, _POINTER_BYTES))
     except RemoteFault as error:
         if error.is_missing:
             return None
@@ -141,23 +132,24 @@ def publish(
         ProjectError: the store fails; readers still see the previous registry.
     """
     pointer = Pointer(digest_of(content), len(content))
-    before = current_bundle(url)
+    connection = Connection(PATIENCE)
+    before = current_bundle(url, connection)
     bundle = _bundle_file(url, pointer.digest)
     try:
-        if not _is_stored(bundle, content):
-            write(bundle, content, progress)
+        if not _is_stored(connection, bundle, content):
+            connection.write(bundle, content, progress)
         if signature is not None:
-            write(_bundle_file(url, pointer.digest, ".sig"), signature)
+            connection.write(_bundle_file(url, pointer.digest, ".sig"), signature)
         if before != pointer:
-            write(_file(url, POINTER), pointer.text.encode("ascii"))
+            connection.write(_file(url, POINTER), pointer.text.encode("ascii"))
     except RemoteFault as error:
         raise ProjectError(f"cannot write {error}; readers still see the previous registry") from None
     return before != pointer
 
 
-def _is_stored(url: str, content: bytes) -> bool:
+def _is_stored(connection: Connection, url: str, content: bytes) -> bool:
     try:
-        return read(url, len(content), PATIENCE) == content
+        return connection.read(url, len(content)) == content
     except RemoteFault:
         return False
 
@@ -182,7 +174,7 @@ class RemoteRegistry:
         self._folder = folder
         self._lock = lock
         self._public_key = public_key
-        self._seconds = seconds
+        self._connection = Connection(seconds)
         self._etag = ""
         self._version = ""
         self._last: Bundle | None = None
@@ -194,7 +186,7 @@ class RemoteRegistry:
             return self._lock.bundle
         try:
             pointer = _file(self._url, POINTER)
-            content, etag = read_if_changed(pointer, _POINTER_BYTES, self._seconds, self._etag)
+            content, etag = self._connection.read_if_changed(pointer, _POINTER_BYTES, self._etag)
         except RemoteFault as error:
             self._etag = ""
             return str(error)
@@ -274,7 +266,7 @@ class RemoteRegistry:
 
     def _fetched(self, url: str, limit: int) -> bytes:
         try:
-            return read(url, limit, self._seconds)
+            return self._connection.read(url, limit)
         except RemoteFault as error:
             raise ProjectError(f"cannot read {error}") from None
 
@@ -373,7 +365,7 @@ def key_at(path: str) -> bytes:
 
 def _content(path: str, limit: int) -> bytes:
     try:
-        return read(f"file://{quote(os.path.abspath(path))}", limit, PATIENCE)
+        return Connection(PATIENCE).read(f"file://{quote(os.path.abspath(path))}", limit)
     except RemoteFault as error:
         raise ProjectError(f"cannot read {path}: {error.reason}") from None
 

@@ -20,7 +20,7 @@ from stepwell.frontends.cli.options import (
 from stepwell.source.diagnostic import Diagnostic, counted_findings
 from stepwell.source.errors import ProjectError
 from stepwell.source.escape_control import visible
-from stepwell.source.remote import is_url, shown
+from stepwell.source.remote import Connection, is_url, shown
 from stepwell.source.wording import counted
 from stepwell.write.bundle import Bundle, Publication, digest_of, publication_of
 
@@ -60,7 +60,14 @@ def command(url: str, key: str | None, dry_run: bool, form: str, common: CommonO
     A bundle contains the configuration, the definitions and the workspace files, but no code. A project with
     errors is not published. Definitions of plugins are not part of it.
     """
-    from stepwell.write.remote_registry import current_bundle, key_at, publish, require_usable, signature_of
+    from stepwell.write.remote_registry import (
+        PATIENCE,
+        current_bundle,
+        key_at,
+        publish,
+        require_usable,
+        signature_of,
+    )
 
     if not is_url(url):
         url = Path(url).absolute().as_uri()
@@ -70,7 +77,7 @@ def command(url: str, key: str | None, dry_run: bool, form: str, common: CommonO
         return 1
     signature = None if key is None else signature_of(bundle.content, key_at(key))
     if dry_run:
-        before = current_bundle(url)
+        before = current_bundle(url, Connection(PATIENCE))
         changed = before is None or before.digest != bundle.digest
     else:
         changed = with_progress(common, lambda upload: publish(url, bundle.content, signature, upload))
