@@ -31,7 +31,7 @@ unexport PYTHONDONTWRITEBYTECODE
 run = @printf '\n$$ %s\n' '$(1)' && $(1)
 
 .DEFAULT_GOAL := help
-.PHONY: help extension demo test test-fast check lint types layers figures language registry frozen schemas-check pages site bench fuzz mutants release-check constraints docs schemas format sagemaker airflow clean
+.PHONY: help extension demo test test-fast check lint types layers figures language registry frozen schemas-check pages site bench bench-check fuzz mutants release-check constraints docs schemas format sagemaker airflow clean
 
 help: ## List what make can do here.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -96,6 +96,9 @@ bench: $(STAMP) ## Measure, and write docs/benchmarks.md.
 
 extension: ## Test and package the extension for Visual Studio Code (needs Node 20 and npm).
 	cd editors/vscode && npm ci --no-audit --no-fund && STEPWELL="$(STEPWELL)" npm test && npm run package
+
+bench-check: $(STAMP) ## Measure, and fail if a ratio of docs/benchmarks.md lost more than 25 %; ARGS='--only starting'.
+	@.venv/bin/python tests/benchmarks/run.py --check $(ARGS)
 
 fuzz: $(STAMP) ## Try random edits and tampered bundles, with another seed each day; STEPWELL_SEED=1 repeats.
 	@STEPWELL_EDITS=$${STEPWELL_EDITS:-100000} STEPWELL_TAMPERED=$${STEPWELL_TAMPERED:-10000} STEPWELL_SEED=$${STEPWELL_SEED:-$$(date +%j)} \

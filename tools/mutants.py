@@ -233,7 +233,7 @@ def record(modules: list[str], folders: list[str], workers: int) -> dict[str, An
     kept = RESULTS / "lines.json"
     before: dict[str, Any] = json.loads(kept.read_text()) if kept.exists() else {}
     tests = {
-        str(path.relative_to(REPOSITORY)): digest(path)
+        str(path.relative_to(REPOSITORY)): digest(path, *path.parent.glob("*/expected*"))
         for folder in folders
         for path in (REPOSITORY / "tests").glob(folder)
     }

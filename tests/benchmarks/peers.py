@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +32,8 @@ class NaiveRegistry:
 
 def naive_load(root: str) -> NaiveRegistry:
     """Read every definition with PyYAML's C loader and validate it with one reused jsonschema validator."""
+    # An optional library of jsonschema, for formats that no schema here has, takes seconds to import.
+    sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
     import jsonschema
     import yaml
 

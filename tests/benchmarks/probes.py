@@ -178,6 +178,66 @@ def merge_views(root: str, rounds: str) -> dict[str, list[float]]:
     return views.timed(int(rounds), {"stepwell": inputs.views, "omegaconf": merge})
 
 
+def open_views(root: str, rounds: str, peer: str) -> dict[str, list[float]]:
+    """CPU seconds to read a project and view it in each workspace, by turns: ours and a peer's.
+
+    The peer reads one file with the core's rows and two files for each workspace.
+    """
+    import tempfile
+
+    import views
+    import yaml
+
+    import stepwell
+
+    core, overlays = views.Inputs.of(root).plain()
+    folder = Path(tempfile.mkdtemp(dir=root))
+    layers = [("core", core)]
+    for number, overlay in enumerate(overlays):
+        layers += [(f"local{number}", overlay.local), (f"override{number}", overlay.override)]
+    for name, rows in layers:
+        text = yaml.safe_dump({"steps": views.by_name(rows)}, sort_keys=False)
+        (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
+    for number in range(len(overlays)):
+        names = ["core", f"local{number}", f"override{number}", "_self_"]
+        (folder / f"view{number}.yaml").write_text(yaml.safe_dump({"defaults": names}), encoding="utf-8")
+
+    def ours() -> list[Any]:
+        registry = stepwell.open(root)
+        return [registry.view(workspace).steps for workspace in registry.workspaces]
+
+    def dynaconf() -> list[Any]:
+        from dynaconf import Dynaconf
+
+        return [
+            Dynaconf(
+                settings_files=[
+                    str(folder / f"{name}{at}.yaml") for name, at in (("core", ""), *_own(number))
+                ],
+                merge_enabled=True,
+            ).STEPS
+            for number in range(len(overlays))
+        ]
+
+    def hydra() -> list[Any]:
+        from hydra import compose, initialize_config_dir
+
+        with initialize_config_dir(str(folder), version_base=None):
+            return [compose(f"view{number}").steps for number in range(len(overlays))]
+
+    theirs = {"dynaconf": dynaconf, "hydra": hydra}[peer]
+    for own, other in zip(ours(), theirs(), strict=True):
+        if {name: step.priority for name, step in own.items()} != {
+            name: row["priority"] for name, row in other.items()
+        }:
+            raise RuntimeError(f"{peer} has other views")
+    return views.timed(int(rounds), {"stepwell": ours, peer: theirs})
+
+
+def _own(number: int) -> tuple[tuple[str, object], ...]:
+    return ("local", number), ("override", number)
+
+
 def look_ups(root: str, rounds: str, repeat: str) -> dict[str, list[float]]:
     """Seconds for one look-up by name, by turns: in both kinds of view and in a dict."""
     import random
@@ -209,8 +269,10 @@ def look_ups(root: str, rounds: str, repeat: str) -> dict[str, list[float]]:
 def index_sources(root: str, cache: str) -> int:
     """The index of all Python files below a folder, kept between processes where a folder is named for it."""
     from stepwell.source.python import index_sources
+    from stepwell.source.seal import CachePlace
 
-    index = index_sources(root, ["sources"], None if cache == "-" else cache)
+    place = None if cache == "-" else CachePlace(cache, b"a key of this benchmark, always the same")
+    index = index_sources(root, ["sources"], place)
     return len(index.files)
 
 
@@ -232,6 +294,7 @@ PROBES: Final = (
     per_file,
     build_views,
     merge_views,
+    open_views,
     look_ups,
     index_sources,
     parse_sources,

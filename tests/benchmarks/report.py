@@ -9,12 +9,25 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
+from chart import Chart
 from sections import Plan
-from table import Row, table
+from table import Row, as_time, line, table
 
-__all__ = ["page"]
+__all__ = ["DRAWING", "page"]
 
-PACKAGES: Final = ("stepwell", "pyyaml", "jsonschema", "jsonschema-rs", "omegaconf", "check-jsonschema")
+DRAWING: Final = "images/benchmarks.svg"
+"""File with the charts, beside the page."""
+
+PACKAGES: Final = (
+    "stepwell",
+    "pyyaml",
+    "jsonschema",
+    "jsonschema-rs",
+    "omegaconf",
+    "dynaconf",
+    "hydra-core",
+    "check-jsonschema",
+)
 
 TEMPLATE: Final = """\
 # Benchmarks
@@ -23,6 +36,13 @@ TEMPLATE: Final = """\
 
 {table}
 {met}
+
+## Cost by size
+
+![CPU time of a check by size]({drawing})
+
+{curves}
+The floor starts Python, reads a list of all paths with their signatures and calls `stat` for each path.
 
 The machine:
 
@@ -60,10 +80,12 @@ The machine:
 - **OmegaConf** merges configurations that exist before. It is measured on {merged.steps} core steps
   and {merged.workspaces} workspaces of {merged.local} local and {merged.override} override files, because on
   the large project it takes many seconds for each view. Stepwell's figure in that row is for the same small
-  project.
+  project. *Dynaconf* and *Hydra compose* (rows exist if they are installed) read one file of all core rows
+  and two files for each workspace; Stepwell reads and checks a file for each definition.
 - **Frozen module**: `python -I -S` with cached byte code, a fresh process for each import. *The
   statement* is the CPU time of `import step_names` alone, *the process* from start to end. The bare
-  module contains only the same four tables as literals, one entry a line.
+  module contains only the same four tables as literals, one entry a line. *YAML read at import* is a module
+  that reads the same tables with `CSafeLoader` when it is imported.
 - **Starts**: each command in a fresh process. *Warm* starts from the cache of an earlier run on unchanged
   files, *cold* is `--no-cache`. The floor reads a list of {plan.started[1]:,} paths with their signatures,
   digests it and calls `stat` for each path. *After one edit* changes a value of one file.
@@ -92,16 +114,19 @@ The machine:
   uses the context.
 - **Editor**: a client changes the text of one file and waits for the new finding, over the pipes of
   `stepwell lsp`.
+- **Soak**: one process watches {small:,} core steps and their workspaces during {soaked:g} seconds of edits.
+  Memory, descriptors and threads are compared with those after a quarter of the edits.
 - **Memory**: the differences between the peaks of fresh processes that open and keep a project: with
   {size.steps:,} and with {small:,} core steps, with all workspaces and with none.
 """
 
 
-def page(rows: Sequence[Row], plan: Plan, busy: float) -> str:
+def page(rows: Sequence[Row], charts: Sequence[Chart], plan: Plan, busy: float) -> str:
     """The whole page.
 
     Args:
         rows: the table.
+        charts: what the drawing shows.
         plan: what was measured.
         busy: the load average of the machine when the run began.
     """
@@ -109,6 +134,8 @@ def page(rows: Sequence[Row], plan: Plan, busy: float) -> str:
     met = f"{judged.count('met')} of {len(judged)} targets are met."
     return TEMPLATE.format(
         table=table(rows),
+        drawing=DRAWING,
+        curves="\n".join(map(_points, charts)),
         met=met if judged else "This was a quick run on small projects: no target is judged.",
         machine="\n".join(
             f"- {line}" for line in (*_machine(), f"load average {busy:.1f} when the run began")
@@ -117,7 +144,17 @@ def page(rows: Sequence[Row], plan: Plan, busy: float) -> str:
         size=plan.size,
         merged=plan.merged,
         small=plan.frozen[1],
+        soaked=plan.soaked,
     )
+
+
+def _points(chart: Chart) -> str:
+    sizes = sorted({size for series in chart.series.values() for size, _ in series})
+    rows = [(chart.label, *(f"{size:,}" for size in sizes)), ("---",) * (len(sizes) + 1)]
+    for name, series in chart.series.items():
+        seconds = dict(series)
+        rows.append((name, *(as_time(seconds[size]) if size in seconds else "" for size in sizes)))
+    return "".join(map(line, rows))
 
 
 def _machine() -> list[str]:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import marshal
 import os
+import shutil
+import statistics
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Final
 
 import table
+from chart import Chart
 from generating import Size, flat_step, generate
 from measuring import Measured, Pairs, interleaved, paired, probe, run_fresh
 from table import Row
 
-__all__ = ["starts"]
+__all__ = ["curves", "starts"]
 
 SEED: Final = 20_242
 COMMAND: Final = str(Path(sys.executable).with_name("stepwell"))
@@ -49,9 +53,29 @@ def starts(rounds: int, sizes: Sequence[int], folder: Path) -> Iterator[Row]:
         sizes: core steps of a small and of a large project.
     """
     yield from _of_the_repository(rounds, folder / "cache")
-    small, large = (_Project(folder / f"starts{size}", size) for size in sizes)
+    small, large = (_Project(folder / f"starts{size}", Size(size, folders=min(size, 120))) for size in sizes)
     yield table.limit(f"warm `check` of {small.files}, CPU", small.warm_cpu(rounds), 0.110)
     yield from large.rows(rounds)
+
+
+def curves(
+    rounds: int, steps: Sequence[int], workspaces: Sequence[int], size: Size, folder: Path
+) -> tuple[Chart, Chart]:
+    """Return what a check costs by size: core steps alone, and workspaces over a core.
+
+    Args:
+        rounds: processes of each measurement, of which the median counts.
+        size: the core below the workspaces, and the files of each.
+    """
+    charts = Chart("core steps", {}), Chart(f"workspaces over {size.steps:,} core steps", {})
+    sizes = [(charts[0], number, Size(number, folders=min(number, 120))) for number in steps]
+    sizes += [(charts[1], number, replace(size, workspaces=number)) for number in workspaces]
+    for at, (chart, number, each) in enumerate(sizes):
+        root = folder / f"curve{at}"
+        for name, seconds in _Project(root, each).costs(rounds, most=20_000):
+            chart.series.setdefault(name, []).append((number, seconds))
+        shutil.rmtree(root)
+    return charts
 
 
 def _of_the_repository(rounds: int, cache: Path) -> Iterator[Row]:
@@ -78,12 +102,12 @@ def _of_the_repository(rounds: int, cache: Path) -> Iterator[Row]:
 class _Project:
     """A generated project whose definitions are flat, with its own cache."""
 
-    def __init__(self, root: Path, size: int) -> None:
-        generate(root, Size(size, folders=min(size, 120)), SEED, flat_step)
+    def __init__(self, root: Path, size: Size) -> None:
+        generate(root, size, SEED, flat_step)
         self._root = root
-        self._paths = sorted(str(path) for path in (root / "registry.d").rglob("*.yaml"))
+        self._paths = sorted(str(path) for path in root.rglob("*.yaml"))
         self._edits = count()
-        self.files = f"{size:,} flat files"
+        self.files = f"{size.files:,} flat files"
         state = str(root.parent / "state")
         self._check = partial(
             run_fresh,
@@ -98,6 +122,20 @@ class _Project:
     def warm_cpu(self, rounds: int) -> float:
         """Return the CPU time of an unchanged project."""
         return Pairs(tuple(self._check().cpu for _ in range(rounds)), (1.0,) * rounds).middle[0]
+
+    def costs(self, rounds: int, most: int) -> Iterator[tuple[str, float]]:
+        """Yield the median CPU time of each way.
+
+        Args:
+            most: files up to which the naive way is measured.
+        """
+        cold = partial(run_fresh, [COMMAND, "check", "--no-cache"], cwd=self._root)
+        floor = partial(run_fresh, [sys.executable, "-c", FLOOR, str(self._floor())])
+        ways = {"cold check": cold, "warm check": self._check, "floor: stat and a snapshot": floor}
+        if len(self._paths) <= most:
+            ways = {"CSafeLoader + jsonschema": partial(_probe, "load_naive", self._root), **ways}
+        for name, run in ways.items():
+            yield name, statistics.median(run().cpu for _ in range(rounds))
 
     def rows(self, rounds: int) -> Iterator[Row]:
         naive = partial(_probe, "load_naive", self._root)

@@ -8,13 +8,14 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 pytestmark = pytest.mark.slow
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-FIGURE = re.compile(r"-?\d+(?:\.\d+)? (?:s|ms|µs|ns|KiB|MiB|%|per file)")
+FIGURE = re.compile(r"[-+]?\d+(?:\.\d+)? (?:s|ms|µs|ns|KiB|MiB|%|per file|descriptors|threads|steps)")
 RATIO = re.compile(r"\d+(?:\.\d+)?x as fast \(.+ to .+\)|\d+(?:\.\d+)?x the time \(.+ to .+\)")
 
 MEASURED = (
@@ -34,12 +35,20 @@ MEASURED = (
     ("the same 3, with the core's table", "copying dicts", ""),
     ("the same 3, with the core's table", "copying dicts and their rows", ""),
     ("building 2 views over 20 steps", "OmegaConf.merge", ""),
+    *(
+        ("building 2 views over 20 steps, with all files read", peer, "")
+        for module, peer in (("dynaconf", "Dynaconf"), ("hydra", "Hydra compose"))
+        if importlib.util.find_spec(module)
+    ),
     ("import of the frozen module, 5 steps, the statement", "bare literals", "at most 1.1x"),
     ("import of the frozen module, 5 steps, the process", "bare literals", "at most 1.1x"),
+    ("import of the frozen module, 5 steps, the process", "YAML read at import", ""),
     ("import of the frozen module, 20 steps, the statement", "bare literals", "at most 1.1x"),
     ("import of the frozen module, 20 steps, the process", "bare literals", "at most 1.1x"),
+    ("import of the frozen module, 20 steps, the process", "YAML read at import", ""),
     ("import of the frozen module, 40 steps, the statement", "bare literals", "at most 1.1x"),
     ("import of the frozen module, 40 steps, the process", "bare literals", "at most 1.1x"),
+    ("import of the frozen module, 40 steps, the process", "YAML read at import", ""),
     ("`view[name]`, the core", "`dict[name]`", ""),
     ("`view[name]`, a workspace", "`dict[name]`", ""),
     ("`stepwell --version`, wall", "`python -c pass`", ""),
@@ -86,8 +95,15 @@ MEASURED = (
     ("`registry.resolve`, median", "", "at most 50 µs"),
     ("`get_config_class_name`, live", "frozen", "at most 5x"),
     ("1,000 switches of the workspace, a look-up each", "", "at most 10 ms"),
+    ("keystroke to findings in the editor, p50", "", "at most 50 ms"),
+    ("keystroke to findings in the editor, p99", "", "at most 150 ms"),
     ("186 mistakes in 40 files, reported by the first check", "", "at least 99.5 %"),
     ("findings about no mistake in 40 files", "", "at most 0.1 per file"),
+    ("memory after 40 edits, 20 a second", "after a quarter", "at most 1.1x"),
+    ("open descriptors after 40 edits, 20 a second", "", "+0 descriptors"),
+    ("open threads after 40 edits, 20 a second", "", "+0 threads"),
+    ("steps without their last of 40 edits, 20 a second", "", "0 steps"),
+    ("CPU of a watch without edits", "", "at most 0.5 %"),
 )
 
 
@@ -124,7 +140,7 @@ def test_every_row_has_its_figures(ran: tuple[Path, subprocess.CompletedProcess[
         found.append((measured, beside, target))
         assert FIGURE.fullmatch(ours), line
         assert bool(FIGURE.fullmatch(theirs)) == bool(beside), line
-        assert measured.startswith("peak memory") or bool(RATIO.fullmatch(ratio)) == bool(beside), line
+        assert "memory" in measured or bool(RATIO.fullmatch(ratio)) == bool(beside), line
         assert verdict == "", line
     assert tuple(found) == MEASURED
 
@@ -144,4 +160,57 @@ def test_the_page_shows_the_table_and_the_machine_without_its_paths(
 
 def test_nothing_but_the_page_is_left_behind(ran: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
     folder, _ = ran
-    assert sorted(path.name for path in folder.rglob("*")) == ["page.md", "scratch"]
+    assert sorted(path.name for path in folder.rglob("*")) == [
+        "benchmarks.svg",
+        "images",
+        "page.md",
+        "scratch",
+    ]
+
+
+def test_the_drawing_shows_every_way_and_size(ran: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    folder, _ = ran
+    drawing = ElementTree.parse(folder / "images/benchmarks.svg").getroot()  # noqa: S314 - our own file
+    texts = [text.text for text in drawing.iter("{http://www.w3.org/2000/svg}text")]
+    for text in ("core steps", "workspaces over 20 core steps", "warm check", "floor: stat and a snapshot"):
+        assert text in texts
+    lines = [
+        each for each in drawing.iter("{http://www.w3.org/2000/svg}path") if "line" in each.attrib["class"]
+    ]
+    assert [line.attrib["d"].count("L") for line in lines] == [2] * 4 + [1] * 4
+    page = (folder / "page.md").read_text(encoding="utf-8")
+    assert "![CPU time of a check by size](images/benchmarks.svg)\n\n| core steps | 4 | 12 | 24 |\n" in page
+
+
+def check_against(page: Path, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    command = [
+        sys.executable,
+        REPOSITORY / "tests/benchmarks/run.py",
+        "--quick",
+        "--check",
+        "--only",
+        "look_up",
+    ]
+    return subprocess.run(
+        [*command, "--output", page],
+        env=environment,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+
+
+def test_a_check_fails_only_if_a_ratio_lost_much(tmp_path: Path, environment: Mapping[str, str]) -> None:
+    page = tmp_path / "page.md"
+    row = "| `view[name]`, the core | 1 µs | `dict[name]` | 1 µs | {} |  |  |\n"
+    page.write_text(row.format("900x the time (800 to 999)"), encoding="utf-8")
+    kept = check_against(page, environment)
+    assert (kept.returncode, kept.stderr.splitlines()[-1]) == (0, "ratios compared: 1, lost more than 25%: 0")
+    page.write_text(row.format("0.01x the time (0.01 to 0.02)"), encoding="utf-8")
+    lost = check_against(page, environment)
+    assert lost.returncode == 1
+    assert "lost: `view[name]`, the core, beside `dict[name]`: " in lost.stderr
+    assert lost.stderr.splitlines()[-1] == "ratios compared: 1, lost more than 25%: 1"
+    page.write_text("no table\n", encoding="utf-8")
+    assert check_against(page, environment).returncode == 2

@@ -723,6 +723,20 @@ CASES: dict[str, tuple[Files, Files, list[str]]] = {
             ),
         ],
     ),
+    "an alias is gone beside one that a local step hides": (
+        {**core("Scoring", "aliases: [First]"), **local("First"), **local("Rating", "aliases: [Second]")},
+        {**core("Scoring"), **local("First"), **local("Rating")},
+        [
+            (
+                "breaking pipelines alias-gone:First [scoring.yaml:4 > scoring.yaml:1] `First` is no "
+                "longer an alias of `Scoring`, so lookups by it fail"
+            ),
+            (
+                "breaking pipelines alice/alias-gone:Second [rating.yaml:4 > rating.yaml:1] `Second` is "
+                "no longer an alias of `Rating`, so lookups by it fail"
+            ),
+        ],
+    ),
     "a replacement is gone": (
         {**core("Scoring"), **core("Rating", "deprecated: {replaced_by: Scoring}")},
         core("Rating", "deprecated: {replaced_by: Scoring}"),

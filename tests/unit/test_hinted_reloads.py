@@ -163,6 +163,14 @@ def test_a_hint_at_what_did_not_change_changes_nothing(root: Path) -> None:
         assert registry._store.seen.snapshot.core is before.snapshot.core, path
 
 
+def test_a_step_whose_replacement_is_removed_is_reported(root: Path) -> None:
+    apply(root, EDITS["a deprecated step"])
+    registry = stepwell.open(root)
+    registry._store.reload(apply(root, EDITS["a removed file in a folder"]))
+    assert "unknown-replacement" in {finding.id for finding in registry.diagnostics}
+    assert state(registry) == state(stepwell.open(root))
+
+
 def test_a_folder_with_the_name_of_a_file_is_a_folder(root: Path) -> None:
     registry = stepwell.open(root)
     path = f"{STEPS}/zipping.yaml"

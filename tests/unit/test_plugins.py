@@ -306,9 +306,10 @@ def test_packages_are_looked_for_once_and_survive_reading_everything_again(proje
 
 def test_a_step_of_a_package_is_served_again_when_the_core_step_that_hides_it_goes(project: Any) -> None:
     own = {
-        f"registry.d/steps/{name}.yaml": f"name: {name}\ndescription: Own.\n" for name in ("Other", "Scoring")
+        f"registry.d/steps/{name.lower()}.yaml": f"name: {name}\ndescription: Own.\n"
+        for name in ("Other", "Scoring")
     }
-    root = project(own)
+    root = project({**own, "stepwell.toml": '[rules]\nplugin-hidden = "off"\n'})
     registry = opened(root, Plugin("acme", given=(step("Scoring"),)))
     for path in own:
         (root / path).unlink()

@@ -102,8 +102,8 @@ PACKAGE_FUNCTIONS = ("get_registry_info", "switch_to_core", "switch_to_workspace
 
 
 def in_export_order(names: Iterable[str]) -> list[str]:
-    """Sort ``__all__`` as linters expect: constants, classes, functions."""
-    return sorted(names, key=lambda name: (not name.isupper(), not name[:1].isupper(), name))
+    """Sort ``__all__`` as linters expect: constants, then classes, which ASCII has before functions."""
+    return sorted(names, key=lambda name: (not name.isupper(), name))
 
 
 @final
