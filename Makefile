@@ -69,8 +69,9 @@ figures: $(STAMP) ## Figures of the structure: loose modules, fragments, names.
 language: $(STAMP) ## Words that the glossary replaces (tools/glossary.toml).
 	.venv/bin/python tools/glossary.py --check
 
-registry: $(STAMP) ## This repository's own definitions.
+registry: $(STAMP) ## This repository's own definitions, and their layout.
 	.venv/bin/python -m stepwell check
+	.venv/bin/python -m stepwell fmt --check
 
 frozen: $(STAMP) ## Generated modules are what their sources give.
 	.venv/bin/python -m stepwell freeze --check

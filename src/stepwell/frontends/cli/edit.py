@@ -623,7 +623,7 @@ def fmt(paths: tuple[str, ...], check: bool, diff: bool, form: str, common: Comm
         if diff:
             sys.stdout.writelines(map(_colored, files.diff()))
         word = "formatted" if is_written else "not formatted:"
-        for path in files.files if not diff else ():
+        for path in files.files if not diff and not (is_written and common.quiet) else ():
             sys.stdout.write(f"{word} {visible(displayed_path(project.root, path))}\n")
         if not common.quiet and not diff:
             left = len(listed) - len(files.files) - len(skipped)
