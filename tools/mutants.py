@@ -229,11 +229,15 @@ def run_tests(tree: Path, tests: list[str], timeout: float | None, *options: str
 
 
 def record(modules: list[str], folders: list[str], workers: int) -> dict[str, Any]:
-    """Return the lines that every test runs and its seconds; only changed files of tests are run again."""
+    """Return the lines that every test runs and its seconds.
+
+    Only changed files of tests are run again, and all of them if a module changed.
+    """
     kept = RESULTS / "lines.json"
     before: dict[str, Any] = json.loads(kept.read_text()) if kept.exists() else {}
+    sources = [REPOSITORY / "src/stepwell" / module for module in modules]
     tests = {
-        str(path.relative_to(REPOSITORY)): digest(path, *path.parent.glob("*/expected*"))
+        str(path.relative_to(REPOSITORY)): digest(path, *sorted(path.parent.glob("*/expected*")), *sources)
         for folder in folders
         for path in (REPOSITORY / "tests").glob(folder)
     }
