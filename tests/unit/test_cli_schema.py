@@ -113,6 +113,7 @@ def test_an_editor_gets_the_schemas_of_the_project_once(
     assert f"+++ b/{SETTINGS[editor]}\n" in ran.stdout
     assert not (root / ".stepwell/schemas").exists()
     assert f"wrote {SETTINGS[editor]}\n" in run_stepwell("schema", "--install", editor, cwd=root).stdout
+    assert (root / ".stepwell/schemas/.gitignore").read_text() == "*\n"
     text = (root / SETTINGS[editor]).read_text()
     assert text.count(".stepwell/schemas/step-override.schema.json") == 1
     assert run_stepwell("schema", "--install", editor, cwd=root).stdout == "nothing to change\n"

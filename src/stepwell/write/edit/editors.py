@@ -119,6 +119,9 @@ def install(project: Project, snapshot: Snapshot, editor: str) -> FileEdits:
     for path, text in _schemas(project, snapshot):
         files.content(path)
         files.write(path, text.encode())
+    ignored = f"{SCHEMA_FOLDER}/.gitignore"
+    if files.content(ignored) is None:
+        files.write(ignored, b"*\n")
     path, pointer = EDITORS[editor]
     wanted = {
         f"{SCHEMA_FOLDER}/{name}.schema.json": globs for name, globs in patterns(project.settings).items()
