@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from stepwell.model.settings import open_project
 from stepwell.resolve.load import load
-from stepwell.source.python import LegacyTables, read_tables
+from stepwell.source.legacy_table import LegacyTables
+from stepwell.source.python import read_tables
 from stepwell.write.freeze.tables import hyperparameter_rows, rows_of
 from stepwell.write.migrate import gather, prepare
 from stepwell.write.transaction import write_files

@@ -9,7 +9,8 @@ import pytest
 
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.document import thaw
-from stepwell.source.python import LegacyTables, TableRow, read_tables
+from stepwell.source.legacy_table import LegacyTables, TableRow
+from stepwell.source.python import read_tables
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

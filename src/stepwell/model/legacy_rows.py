@@ -10,7 +10,7 @@ from typing import Any, Final
 from stepwell.model.schema import fields, fields_of, fits
 from stepwell.source.diagnostic import Diagnostic, Severity
 from stepwell.source.document import Document, Pointer, TextMap, freeze, thaw
-from stepwell.source.python import LEGACY_FIELDS, Remark, TableRow
+from stepwell.source.legacy_table import LEGACY_FIELDS, Remark, TableRow
 
 __all__ = [
     "INTERFACE",

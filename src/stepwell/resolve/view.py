@@ -18,27 +18,19 @@ from stepwell.resolve.table import LayeredTable
 from stepwell.source.document import FrozenMapping
 from stepwell.source.errors import ComponentError, UnknownStep
 from stepwell.source.immutable import Immutable, InNotebook
+from stepwell.source.legacy_table import LEGACY_FIELDS
 
 if TYPE_CHECKING:
     from stepwell.model.component import Component
     from stepwell.resolve.provenance import Explanation
     from stepwell.source.diagnostic import Diagnostic
 
-__all__ = ["LEGACY_FIELDS", "Code", "Findings", "View"]
+__all__ = ["Code", "Findings", "View"]
 
 T = TypeVar("T")
 
 Findings = tuple["Diagnostic", ...] | Callable[[], tuple["Diagnostic", ...]]
 """Findings, or a function that works them out on first use."""
-
-LEGACY_FIELDS: Final = (
-    "config_class",
-    "builder_step_name",
-    "spec_type",
-    "sagemaker_step_type",
-    "description",
-)
-"""Fields of a legacy table row, in order."""
 
 
 class Code(Protocol):

@@ -21,8 +21,7 @@ from stepwell.source.data_tables import read_json, read_yaml, table_of
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.document import Document
 from stepwell.source.errors import ProjectError
-from stepwell.source.merge_patch import patch_between
-from stepwell.source.python import (
+from stepwell.source.legacy_table import (
     HYPERPARAMETERS,
     LEGACY_FIELDS,
     STEPS,
@@ -30,8 +29,9 @@ from stepwell.source.python import (
     LegacyTables,
     Table,
     TableRow,
-    read_tables,
 )
+from stepwell.source.merge_patch import patch_between
+from stepwell.source.python import read_tables
 from stepwell.source.tree import EntryKind, Tree, read_document
 
 __all__ = ["LOOKED_FOR", "find_tables", "load_tables", "read_table", "source_files", "tables_at"]

@@ -11,7 +11,7 @@ from typing import Any, Final
 from stepwell.source import yaml
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
 from stepwell.source.document import Document, Pointer, Stretch, TextMap, freeze, span_of
-from stepwell.source.python import LEGACY_FIELDS, STEPS, LegacyTables, Table, TableRow
+from stepwell.source.legacy_table import LEGACY_FIELDS, STEPS, LegacyTables, Table, TableRow
 from stepwell.source.read import read_text
 
 __all__ = ["read_json", "read_yaml", "table_of"]

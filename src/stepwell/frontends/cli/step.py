@@ -6,8 +6,9 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import wraps
 from types import MappingProxyType
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple
 
 import click
 
@@ -39,8 +40,6 @@ from stepwell.source.spelling import closest, did_you_mean
 
 __all__ = ["COMMANDS", "command", "run", "test"]
 
-F = TypeVar("F", bound=Callable[..., Any])
-
 COMMANDS: Final = MappingProxyType(
     {
         "run": ("step:run", "Run the script of a step with files as its inputs."),
@@ -65,9 +64,26 @@ command = CommandGroup(
 )
 
 
-def _options(function: F) -> Callable[..., Any]:
+class _Trial(NamedTuple):
+    """Arguments and options of both commands."""
+
+    name: str
+    workspace: str | None
+    inputs: tuple[str, ...]
+    settings: tuple[str, ...]
+    run_options: RunOptions
+    form: str
+    common: CommonOptions
+
+
+def _options(function: Callable[[_Trial], int]) -> Callable[..., int]:
     """Add the arguments and options that both commands have."""
-    decorated: Any = project_options(format_option("text", "json")(engine_options(function)))
+
+    @wraps(function)
+    def with_trial(**values: Any) -> int:
+        return function(_Trial(**values))
+
+    decorated: Any = project_options(format_option("text", "json")(engine_options(with_trial)))
     for option in (
         click.option(
             "--set",
@@ -87,45 +103,29 @@ def _options(function: F) -> Callable[..., Any]:
         click.argument("name", metavar="NAME[:JOB_TYPE]", shell_complete=complete_step),
     ):
         decorated = option(decorated)
-    wrapped: Callable[..., Any] = decorated
+    wrapped: Callable[..., int] = decorated
     return wrapped
 
 
 @click.command("run", epilog=_EXAMPLE, short_help=COMMANDS["run"][1])
 @_options
-def run(
-    name: str,
-    workspace: str | None,
-    inputs: tuple[str, ...],
-    settings: tuple[str, ...],
-    run_options: RunOptions,
-    form: str,
-    common: CommonOptions,
-) -> int:
+def run(trial: _Trial) -> int:
     """Run the script of the step NAME in a sandbox, as `pipeline run` does, and check its outputs.
 
     Required inputs need `--input` or an entry in the data manifest. The exit code is 1 if the step fails or
     cannot start.
     """
-    return _run(name, workspace, inputs, settings, run_options, form, common, mode="run")
+    return _run(*trial, mode="run")
 
 
 @click.command("test", epilog=_EXAMPLE, short_help=COMMANDS["test"][1])
 @_options
-def test(
-    name: str,
-    workspace: str | None,
-    inputs: tuple[str, ...],
-    settings: tuple[str, ...],
-    run_options: RunOptions,
-    form: str,
-    common: CommonOptions,
-) -> int:
+def test(trial: _Trial) -> int:
     """Run the script of the step NAME like `step run`, with synthetic data for inputs without a source.
 
     The exit code is 1 if the step fails or cannot start.
     """
-    return _run(name, workspace, inputs, settings, run_options, form, common, mode="test")
+    return _run(*trial, mode="test")
 
 
 def _run(

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, final
 
 from stepwell.frontends.legacy.tables import StepRows, Tables, tables_of_view
-from stepwell.resolve.view import LEGACY_FIELDS
 from stepwell.source.errors import UnknownWorkspace
+from stepwell.source.legacy_table import LEGACY_FIELDS
 
 if TYPE_CHECKING:
     from stepwell.frontends.legacy.tables import Tables

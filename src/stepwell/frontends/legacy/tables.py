@@ -327,7 +327,7 @@ def tables_of_view(view: View, core: Tables | None) -> Tables:
     Args:
         core: the tables of the core that it lies over, ``None`` for the core itself.
     """
-    from stepwell.resolve.view import LEGACY_FIELDS
+    from stepwell.source.legacy_table import LEGACY_FIELDS
 
     own = view.steps.above
 

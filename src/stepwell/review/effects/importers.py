@@ -7,11 +7,12 @@ from typing import final
 
 from stepwell.model import HyperparameterDefinition, StepDefinition
 from stepwell.model.settings import RESERVED_ID, FreezeTarget
-from stepwell.resolve.view import LEGACY_FIELDS, View
+from stepwell.resolve.view import View
 from stepwell.review.comparison import Consumer, Effect, Level
 from stepwell.review.effects.change_scope import Touched, called, place_of
 from stepwell.review.state import RegistryState
 from stepwell.source.diagnostic import Span
+from stepwell.source.legacy_table import LEGACY_FIELDS
 from stepwell.source.wording import listed
 
 __all__ = [

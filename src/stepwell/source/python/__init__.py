@@ -12,37 +12,17 @@ from stepwell.source.python.literal_tables import read_tables
 from stepwell.source.python.outline import ClassOutline, ParseFailure, SourceFile
 from stepwell.source.python.parse import PythonSource, read_source
 from stepwell.source.python.search import SourceView, place_of, span_in
-from stepwell.source.python.table import (
-    HYPERPARAMETERS,
-    LEGACY_FIELDS,
-    METADATA,
-    STEPS,
-    TABLES,
-    LegacyTables,
-    Remark,
-    Table,
-    TableRow,
-)
 
 __all__ = [
-    "HYPERPARAMETERS",
-    "LEGACY_FIELDS",
-    "METADATA",
-    "STEPS",
-    "TABLES",
     "ClassOutline",
     "Defined",
-    "LegacyTables",
     "Lineage",
     "Lost",
     "ParseFailure",
     "PythonSource",
-    "Remark",
     "SourceFile",
     "SourceIndex",
     "SourceView",
-    "Table",
-    "TableRow",
     "index_sources",
     "matches",
     "module_defines",

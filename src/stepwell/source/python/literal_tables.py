@@ -10,9 +10,7 @@ from typing import Any, Final, final
 
 from stepwell.source.diagnostic import Diagnostic, Severity, in_order
 from stepwell.source.document import Document, Pointer, Stretch, TextMap
-from stepwell.source.python.class_members import MAX_DEPTH, DictReader, Member, Members, describe, text_of
-from stepwell.source.python.parse import PythonSource, read_source
-from stepwell.source.python.table import (
+from stepwell.source.legacy_table import (
     HYPERPARAMETERS,
     LEGACY_FIELDS,
     METADATA,
@@ -22,6 +20,8 @@ from stepwell.source.python.table import (
     Table,
     TableRow,
 )
+from stepwell.source.python.class_members import MAX_DEPTH, DictReader, Member, Members, describe, text_of
+from stepwell.source.python.parse import PythonSource, read_source
 
 __all__ = ["Module", "follow", "read_tables"]
 

@@ -10,7 +10,7 @@ from stepwell.model.layer import Layer
 from stepwell.model.schema import conventions
 from stepwell.source.diagnostic import Diagnostic, Related, Severity
 from stepwell.source.document import Document
-from stepwell.source.python import LEGACY_FIELDS, Remark
+from stepwell.source.legacy_table import LEGACY_FIELDS, Remark
 
 __all__ = [
     "EntryKey",

@@ -16,7 +16,7 @@ from stepwell.model.schema import conventions
 from stepwell.resolve.load import LoadResult
 from stepwell.source.diagnostic import Diagnostic
 from stepwell.source.document import Document, freeze, thaw
-from stepwell.source.python import Remark
+from stepwell.source.legacy_table import Remark
 from stepwell.source.read import read_text
 from stepwell.source.tree import EntryKind, Tree
 from stepwell.source.yaml_writer import to_yaml

@@ -16,7 +16,7 @@ from stepwell.model.settings import RESERVED_ID
 from stepwell.source.data_tables import read_json, read_yaml, table_of
 from stepwell.source.diagnostic import Diagnostic, Severity, Span, in_order
 from stepwell.source.document import Document
-from stepwell.source.python import (
+from stepwell.source.legacy_table import (
     HYPERPARAMETERS,
     LEGACY_FIELDS,
     METADATA,
@@ -24,8 +24,8 @@ from stepwell.source.python import (
     TABLES,
     LegacyTables,
     TableRow,
-    read_tables,
 )
+from stepwell.source.python import read_tables
 from stepwell.source.read import read_bytes, read_text
 from stepwell.source.wording import counted
 from stepwell.write.migrate.entries import Gathered, PlannedDefinition, in_full, merged, note

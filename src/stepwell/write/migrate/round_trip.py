@@ -25,7 +25,7 @@ from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Diagnostic, Severity, Span, in_order
 from stepwell.source.document import Document, thaw
 from stepwell.source.errors import ProjectError
-from stepwell.source.python import LEGACY_FIELDS
+from stepwell.source.legacy_table import LEGACY_FIELDS
 from stepwell.source.read import read_text
 from stepwell.source.tree import Folder, Staged, Tree
 from stepwell.write.freeze.tables import hyperparameter_rows, rows_of
