@@ -308,7 +308,8 @@ def test_code_that_cannot_say_what_is_wrong_takes_nothing_down(
 
 
 def test_parameters_of_a_wrong_type_are_rejected_in_plain_text(executor: Executor) -> None:
-    told = "step Total: invalid parameters: the step `Total` must be a mapping, got a list"
+    rejected = "step Total: invalid parameters: the step `Total` must be a mapping, got a list"
+    told = f"{rejected} (write a mapping, e.g. `{{numbers: [0.5]}}`)"
     place = "\n  --> registry.d/steps/total.yaml:1"
     assert shown(executor.run("Total", [1])) == told + place  # type: ignore[arg-type]
     endless: dict[str, Any] = {}
