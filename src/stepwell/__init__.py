@@ -194,13 +194,17 @@ def open(  # noqa: A001
     Raises:
         ProjectError: only when there is no project, or no valid version of a published registry; what is
             wrong with its files is in ``registry.diagnostics``.
-        ValueError: unknown fallback.
+        ValueError: unknown fallback, or a lock or key for a folder.
     """
     clock: "Callable[[], date]" = (lambda: today) if today else date.today
+    if fallback not in ("skip", "last-good"):
+        raise ValueError(f"fallback must be `skip` or `last-good`, got {fallback!r}")
     if isinstance(path, str) and "://" in path:
         from stepwell.write.remote_registry import open_remote
 
         return open_remote(path, clock, os.environ, _warn, lock, public_key, timeout)
+    if lock is not None or public_key is not None:
+        raise ValueError("`lock` and `public_key` need the URL of a published registry, got a folder")
     from stepwell.code.load import make_findable
     from stepwell.live.registry import Registry
     from stepwell.resolve.project_cache import cache_options, installed_plugins, load_cached
@@ -210,8 +214,6 @@ def open(  # noqa: A001
         from stepwell.write.last_good import open_last_good
 
         return open_last_good(os.path.abspath(path), clock, os.environ, installed_plugins, _warn)
-    if fallback != "skip":
-        raise ValueError(f"fallback must be `skip` or `last-good`, got {fallback!r}")
     root, options = find_project(os.path.abspath(path)), cache_options(os.environ)
     loaded, place = load_cached(root, clock(), options), options.place_of(root)
     registry = Registry(loaded, clock, environment=os.environ, plugins=installed_plugins, cache=place)

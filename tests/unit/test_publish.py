@@ -315,6 +315,32 @@ def test_a_url_that_cannot_be_written_is_rejected(
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "url", ["s3://", "s3:///", "https://?x", "http://[::1", "://x", "s3::file:///x", "file:///"]
+)
+def test_a_url_without_a_folder_is_rejected(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(stepwell.ProjectError, match=r"is not the URL of a folder|is not a URL"):
+        stepwell.open(url)
+    assert cli.run(["list", "--project", url]) == 2
+    assert cli.run(["lock", url]) == 2
+    assert cli.run(["check", "--project", url]) == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_an_error_shows_no_password(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["check"], ["list"]):
+        assert cli.run([*words, "--project", "http://user:secret@127.0.0.1:1/x?token=secret"]) == 2
+        assert "secret" not in capsys.readouterr().err
+
+
+def test_arguments_for_published_registries_are_errors_for_a_folder(root: Path, store: Path) -> None:
+    with pytest.raises(ValueError, match="need the URL of a published registry"):
+        stepwell.open(root, lock="stepwell.lock")
+    with pytest.raises(ValueError, match="fallback must be"):
+        stepwell.open(published(store), fallback="none")  # type: ignore[arg-type]
+    assert cli.run(["publish", ""]) == 2
+
+
 def test_commands_read_a_published_registry(
     root: Path, store: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -385,6 +411,15 @@ def test_a_registered_step_survives_a_new_version(root: Path, store: Path) -> No
     published(store)
     registry.reload()
     assert {"Extra", "New"} <= {*registry.view()}
+
+
+def test_a_reload_of_the_same_version_reads_nothing_but_the_pointer(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = stepwell.open(published(store))
+    registry.reload()
+    monkeypatch.setattr(Bundle, "load", lambda *_: pytest.fail("the bundle was loaded again"))
+    assert registry.reload() is None
 
 
 # Locks

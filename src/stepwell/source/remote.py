@@ -60,7 +60,10 @@ def location(text: str, folder: str) -> str:
 
 def shown(url: str) -> str:
     """Return a URL without user, password and query, which may be secret."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # such as an unclosed bracket
+        return f"{url.partition('://')[0]}://…"
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 

@@ -103,6 +103,8 @@ def require_usable(url: str, *, writes: bool = False) -> None:
     """
     if not is_url(url):
         raise ProjectError(f"`{url}` is not a URL: use `s3://`, `gs://`, `https://` or `file://`")
+    if shown(url).rstrip("/").endswith((":", "…")):
+        raise ProjectError(f"`{shown(url)}` is not the URL of a folder")
     fault = None if location(url, "") != url else unusable(url, writes=writes)
     if fault is not None:
         raise ProjectError(f"{fault[0]}; {fault[1]}")
@@ -178,6 +180,7 @@ class RemoteRegistry:
         self._etag = ""
         self._version = ""
         self._last: Bundle | None = None
+        self._loaded: tuple[Bundle, LoadResult] | None = None
         self.fault: Diagnostic | None = None
 
     def version(self) -> str:
@@ -203,12 +206,14 @@ class RemoteRegistry:
         from stepwell.source.diagnostic import Diagnostic, Severity
 
         try:
-            loaded = self._read().load(self.url, today)
+            bundle = self._read()
+            if self._loaded is None or self._loaded[0] is not bundle or self._loaded[1].today != today:
+                self._loaded = bundle, bundle.load(self.url, today)
         except ProjectError as error:
             self.fault = Diagnostic("unreadable-registry", Severity.ERROR, str(error), None, _FAULT_HELP)
             raise
         self.fault = None
-        return loaded
+        return self._loaded[1]
 
     def last_valid(self, today: date) -> LoadResult | None:
         """Return the last valid version that is kept on this machine; ``None`` without one."""

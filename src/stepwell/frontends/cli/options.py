@@ -495,7 +495,9 @@ def _root(common: CommonOptions) -> str:
     if common.project is not None:
         root = common.project
         if "://" in root:
-            raise only_read(root)
+            from stepwell.source.remote import shown
+
+            raise only_read(shown(root))
     else:
         try:
             root = find_project(os.getcwd())

@@ -69,6 +69,8 @@ def command(url: str, key: str | None, dry_run: bool, form: str, common: CommonO
         signature_of,
     )
 
+    if not url:
+        raise click.UsageError("URL|FOLDER is empty")
     if not is_url(url):
         url = Path(url).absolute().as_uri()
     require_usable(url, writes=True)
