@@ -35,20 +35,11 @@ except ModuleNotFoundError:  # Python 3.10
 REPOSITORY: Final = Path(__file__).resolve().parents[1]
 RESULTS: Final = REPOSITORY / "build/mutants"
 NOT_COPIED: Final = shutil.ignore_patterns(".git", ".venv", "build", ".*_cache", ".hypothesis", "__pycache__")
-SWAPS: Final[dict[type[ast.AST], type[ast.AST]]] = dict(
-    pair
-    for one, other in (
-        (ast.Lt, ast.LtE),
-        (ast.Gt, ast.GtE),
-        (ast.Eq, ast.NotEq),
-        (ast.Is, ast.IsNot),
-        (ast.In, ast.NotIn),
-        (ast.And, ast.Or),
-        (ast.BitAnd, ast.BitOr),
-        (ast.Break, ast.Continue),
-    )
-    for pair in ((one, other), (other, one))
-)
+_PAIRS: Final = (
+    (ast.Lt, ast.LtE), (ast.Gt, ast.GtE), (ast.Eq, ast.NotEq), (ast.Is, ast.IsNot), (ast.In, ast.NotIn),
+    (ast.And, ast.Or), (ast.BitAnd, ast.BitOr), (ast.Break, ast.Continue),
+)  # fmt: skip
+SWAPS: Final[dict[type[ast.AST], type[ast.AST]]] = dict((*_PAIRS, *(pair[::-1] for pair in _PAIRS)))
 NAMES: Final = {"any": "all", "all": "any", "min": "max", "max": "min", "sorted": "list", "reversed": "iter"}
 FIRST: Final = 10
 """Number of covering tests, fastest first, that run first; the others follow if none of them fails."""
@@ -76,7 +67,7 @@ os.register_at_fork(after_in_child=SEEN.clear)
 
 
 class Mutant(NamedTuple):
-    """One change: the characters that ``text`` replaces, and the statement that contains them."""
+    """One change: the bytes that ``text`` replaces, and the statement that contains them."""
 
     key: str
     path: str
@@ -98,32 +89,21 @@ class Put(ast.NodeTransformer):
 
 def mutants_of(path: str) -> Iterator[Mutant]:
     """Yield every mutant of a module, with keys that do not depend on lines."""
-    source = (REPOSITORY / "src/stepwell" / path).read_text(encoding="utf-8")
-    starts = [0]
-    for line in source.splitlines(keepends=True):
-        starts.append(starts[-1] + len(line.encode()))
+    source = (REPOSITORY / "src/stepwell" / path).read_bytes()
+    starts = [0, *itertools.accumulate(map(len, source.splitlines(keepends=True)))]
     keys = Counter[str]()
-
-    def offset(line: int, column: int) -> int:
-        return len(source.encode()[: starts[line - 1] + column].decode())
-
     for owner, statement, node, holder, is_condition in nodes(ast.parse(source)):
         place: Any = holder or node
         for variant in variants(node, is_condition):
             after = Put(node, variant).visit(place)
-            text = ast.unparse(after)
+            text = f"({ast.unparse(after)})" if isinstance(place, ast.expr) else ast.unparse(after)
             key = f"{path} {owner}: {ast.unparse(node)} -> {ast.unparse(variant)}"
             Put(variant, node).visit(after)
             keys[key] += 1
-            span = offset(place.lineno, place.col_offset), offset(place.end_lineno, place.end_col_offset)
-            yield Mutant(
-                f"{key} #{keys[key]}" if keys[key] > 1 else key,
-                path,
-                place.lineno,
-                named(path, statement),
-                span,
-                f"({text})" if isinstance(place, ast.expr) else text,
-            )
+            key = f"{key} #{keys[key]}" if keys[key] > 1 else key
+            begin = starts[place.lineno - 1] + place.col_offset
+            end = starts[place.end_lineno - 1] + place.end_col_offset
+            yield Mutant(key, path, place.lineno, named(path, statement), (begin, end), text)
 
 
 def nodes(
@@ -205,16 +185,13 @@ def run_tests(tree: Path, tests: list[str], timeout: float | None, *options: str
     (tree / "selection.txt").write_text("\n".join(tests), encoding="utf-8")
     command = [".venv/bin/python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=line"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    environment |= {"CI": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # fixed examples, fast start
     with (
         (tree / "output.txt").open("wb") as output,
         subprocess.Popen(  # noqa: S603 - our own tests
             [*command, *options, "@selection.txt"],
             cwd=tree,
-            env={
-                **environment,
-                "CI": "1",
-                "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-            },  # fixed examples, fast start
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -245,11 +222,9 @@ def record(modules: list[str], folders: list[str], workers: int) -> dict[str, An
     missing = sorted(tests.keys() - files.keys())
     if missing:
         sys.stdout.write(f"recording the lines that the tests in {len(missing)} files run\n")
+        parts = [missing[number::workers] for number in range(min(workers, len(missing)))]
         with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-            for recorded in pool.map(
-                lambda part: lines_of(part, modules),
-                [missing[n::workers] for n in range(min(workers, len(missing)))],
-            ):
+            for recorded in pool.map(lines_of, parts, itertools.repeat(modules)):
                 for path, entry in recorded.items():
                     files[path] = {"digest": tests[path], "tests": entry}
         kept.write_text(json.dumps(files), encoding="utf-8")
@@ -265,11 +240,9 @@ def lines_of(files: list[str], modules: list[str]) -> dict[str, dict[str, Any]]:
         for module in modules:
             file = tree / "src/stepwell" / module
             file.write_text(with_hits(file.read_text(encoding="utf-8"), module), encoding="utf-8")
-        if run_tests(tree, files, None, "-p", "mutant_lines") not in (0, 1):
+        if run_tests(tree, files, None, "-p", "mutant_lines") not in (0, 1) or not log.exists():
             sys.exit((tree / "output.txt").read_text(encoding="utf-8"))
         lines: set[str] = set()
-        if not log.exists():
-            sys.exit((tree / "output.txt").read_text(encoding="utf-8"))
         for line in log.read_text(encoding="utf-8").splitlines():
             word, _, rest = line.partition(" ")
             if word == "test":
@@ -297,9 +270,7 @@ def with_hits(source: str, module: str) -> str:
     }
     for block in blocks.values():
         hits = [ast.parse(f"hit({named(module, each)!r})").body[0] for each in block]
-        is_text = (
-            isinstance(block[0], ast.Expr) and isinstance(block[0].value, ast.Constant) if block else False
-        )
+        is_text = block and isinstance(block[0], ast.Expr) and isinstance(block[0].value, ast.Constant)
         block[:] = [each for pair in zip(hits, block, strict=True) for each in pair][1 if is_text else 0 :]
     head, future, rest = ast.unparse(tree).partition("from __future__ import annotations\n")
     return f"{head}{future}from mutant_lines import hit\n{rest}"
@@ -313,17 +284,17 @@ def judge(mutant: Mutant, tree: Path, tests: dict[str, Any]) -> str:
     """Return ``detected`` or ``survived`` and by how many tests."""
     covering = [test for test, (_, lines) in tests.items() if mutant.statement in lines]
     if not covering:  # runs at import
-        prefix = f"{mutant.path}: "
+        start = f"{mutant.path}: "
         covering = [
-            test for test, (_, lines) in tests.items() if any(line.startswith(prefix) for line in lines)
+            test for test, (_, lines) in tests.items() if any(each.startswith(start) for each in lines)
         ]
     covering.sort(key=lambda test: tests[test][0])
     ends = itertools.accumulate(tests[test][0] for test in covering)
     covering = [test for test, end in zip(covering, ends, strict=True) if end < MOST_SECONDS]
     file = tree / "src/stepwell" / mutant.path
-    original, status = file.read_text(encoding="utf-8"), file.stat()
+    original, status = file.read_bytes(), file.stat()
     begin, end = mutant.span
-    file.write_text(original[:begin] + mutant.text + original[end:], encoding="utf-8")
+    file.write_bytes(original[:begin] + mutant.text.encode() + original[end:])
     os.utime(file, (status.st_mtime + 2, status.st_mtime + 2))  # bytecode of another mutant is stale
     outcome = f"survived {len(covering)} tests"
     for chunk in (covering[:FIRST], covering[FIRST:]):
@@ -333,7 +304,7 @@ def judge(mutant: Mutant, tree: Path, tests: dict[str, Any]) -> str:
                 code, f"error {code}"
             )
             break
-    file.write_text(original, encoding="utf-8")
+    file.write_bytes(original)
     os.utime(file, (status.st_mtime + 4, status.st_mtime + 4))
     return outcome
 
@@ -397,23 +368,21 @@ def main() -> int:
 
 def report(sample: list[Mutant], results: dict[str, str], equivalent: dict[str, str], target: float) -> int:
     """Write and print the counts of each module and the survivors."""
-    lines = []
-    totals = Counter[str]()
-    for path in sorted({mutant.path for mutant in sample}):
-        counts = Counter(
-            "equivalent" if mutant.key in equivalent else results.get(mutant.key, "untried").split()[0]
-            for mutant in sample
-            if mutant.path == path
-        )
-        totals += counts
-        lines.append(f"{path}: " + ", ".join(f"{counts[word]} {word}" for word in sorted(counts)))
-    lines += [
-        f"src/stepwell/{mutant.path}:{mutant.line}: {mutant.key}: {results[mutant.key]}"
-        for mutant in sample
-        if mutant.key in results
-        and mutant.key not in equivalent
-        and not results[mutant.key].startswith("detected")
+    counts: dict[str, Counter[str]] = {
+        mutant.path: Counter() for mutant in sorted(sample, key=lambda each: each.path)
+    }
+    survivors = []
+    for mutant in sample:
+        result = "equivalent" if mutant.key in equivalent else results.get(mutant.key, "untried")
+        counts[mutant.path][result.split()[0]] += 1
+        if not result.startswith(("detected", "equivalent", "untried")):
+            survivors.append(f"src/stepwell/{mutant.path}:{mutant.line}: {mutant.key}: {result}")
+    totals = sum(counts.values(), Counter[str]())
+    lines = [
+        f"{path}: " + ", ".join(f"{number} {word}" for word, number in sorted(of_module.items()))
+        for path, of_module in counts.items()
     ]
+    lines += survivors
     judged = totals["detected"] + totals["survived"] + totals["error"]
     share = 100 * totals["detected"] / judged if judged else 100.0
     lines.append(

@@ -14,7 +14,7 @@ from typing import Final
 
 from chart import svg
 from report import DRAWING, page
-from sections import FULL, QUICK, SECTIONS, cold_load, soak
+from sections import FULL, QUICK, SECTIONS, soak
 from starts import curves
 from table import LOSS, Row, line, losses, table
 
@@ -52,7 +52,7 @@ def main() -> int:
             is_wanted = (
                 section.__name__ in asked.only if asked.only else not asked.check or section is not soak
             )
-            if not is_wanted and section is not cold_load:  # which generates the project of others
+            if not is_wanted:
                 continue
             started = time.perf_counter()
             for row in section(plan, Path(folder)):

@@ -141,10 +141,21 @@ QUICK: Final = Plan(
 )
 
 
+def _project(folder: Path, size: Size) -> Path:
+    """Return the project of a size, which sections share."""
+    root = folder / f"project-{size.steps}-{size.workspaces}"
+    if not root.exists():
+        generate(root, size, SEED, flat_step)
+    return root
+
+
+def _frozen_size(steps: int) -> Size:
+    return Size(steps, folders=min(steps, 120))
+
+
 def cold_load(plan: Plan, folder: Path) -> Iterator[Row]:
     """A whole load in a fresh process."""
-    root = folder / "project"
-    generate(root, plan.size, SEED, flat_step)
+    root = _project(folder, plan.size)
     _hold_refusals_equal(folder / "refused")
     files = plan.size.files
     pairs = _loads(plan.rounds, root, files)
@@ -202,7 +213,7 @@ def one_file(plan: Plan, folder: Path) -> Iterator[Row]:
     """Reading and validating one file."""
 
     def seconds(way: str) -> float:
-        _, answer = probe("per_file", way, folder / "project", plan.sample)
+        _, answer = probe("per_file", way, _project(folder, plan.size), plan.sample)
         return float(answer)
 
     for label, ours, theirs in (
@@ -216,7 +227,7 @@ def one_file(plan: Plan, folder: Path) -> Iterator[Row]:
 
 def views(plan: Plan, folder: Path) -> Iterator[Row]:
     """The views of all workspaces."""
-    _, took = probe("build_views", folder / "project", plan.rounds)
+    _, took = probe("build_views", _project(folder, plan.size), plan.rounds)
     count = plan.size.workspaces
 
     def pairs(ours: str, theirs: str) -> Pairs:
@@ -242,8 +253,7 @@ def views(plan: Plan, folder: Path) -> Iterator[Row]:
 def frozen_import(plan: Plan, folder: Path) -> Iterator[Row]:
     """The import of a frozen module."""
     for steps in plan.frozen:
-        root = folder / f"frozen{steps}"
-        generate(root, Size(steps, folders=min(steps, 120)), SEED, flat_step)
+        root = _project(folder, _frozen_size(steps))
         run_fresh([STEPWELL, "freeze"], cwd=root)
         frozen, bare = root / "step_names.py", root / "bare" / "step_names.py"
         _write_bare(frozen, bare)
@@ -289,7 +299,7 @@ def _importing(module: Path) -> Callable[[], Measured]:
 
 def look_up(plan: Plan, folder: Path) -> Iterator[Row]:
     """One look-up by name."""
-    _, took = probe("look_ups", folder / "project", plan.short_rounds, 20)
+    _, took = probe("look_ups", _project(folder, plan.size), plan.short_rounds, 20)
     for label, key in (("the core", "core"), ("a workspace", "workspace")):
         pairs = Pairs(tuple(took[key]), tuple(took["dict"]))
         yield table.within(f"`view[name]`, {label}", pairs, "`dict[name]`")
@@ -311,8 +321,8 @@ def starting(plan: Plan, folder: Path) -> Iterator[Row]:
 
 def memory(plan: Plan, folder: Path) -> Iterator[Row]:
     """Peak memory, from differences between projects of different sizes."""
-    full, core_only, small = folder / "project", folder / "core-only", folder / f"frozen{plan.frozen[1]}"
-    generate(core_only, replace(plan.size, workspaces=0), SEED, flat_step)
+    full, core_only = _project(folder, plan.size), _project(folder, replace(plan.size, workspaces=0))
+    small = _project(folder, _frozen_size(plan.frozen[1]))
     peaks = {way: [_peak(way, root) for root in (full, core_only, small)] for way in ("stepwell", "naive")}
     thousands = (plan.size.steps - plan.frozen[1]) / 1000
     per_thousand = {way: (core - less) / thousands for way, (_, core, less) in peaks.items()}
@@ -337,7 +347,7 @@ def run_pipelines(plan: Plan, folder: Path) -> Iterator[Row]:
 def live(plan: Plan, folder: Path) -> Iterator[Row]:
     """A registry that is kept right while it changes; last, since it edits the project."""
     script = str(Path(__file__).with_name("live.py"))
-    answer = run_fresh([sys.executable, script, str(folder / "project"), str(plan.edits)])
+    answer = run_fresh([sys.executable, script, str(_project(folder, plan.size)), str(plan.edits)])
     took: dict[str, float] = json.loads(answer.output)
     saved = f"save to visible, {plan.edits} edits, none missed"
     yield table.limit(f"{saved}, p50", took["p50"], 0.060)
@@ -355,7 +365,7 @@ def live(plan: Plan, folder: Path) -> Iterator[Row]:
 def typing(plan: Plan, folder: Path) -> Iterator[Row]:
     """Findings of the language server over its pipes while a file is typed."""
     script = str(Path(__file__).parents[1] / "stdio_client.py")
-    answer = run_fresh([sys.executable, script, str(folder / "project"), str(plan.edits * 5)])
+    answer = run_fresh([sys.executable, script, str(_project(folder, plan.size)), str(plan.edits * 5)])
     times = sorted(float(each) / 1000 for each in json.loads(answer.output))
     yield table.limit("keystroke to findings in the editor, p50", times[len(times) // 2], 0.050)
     yield table.limit("keystroke to findings in the editor, p99", times[len(times) * 99 // 100], 0.150)

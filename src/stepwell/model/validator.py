@@ -239,7 +239,9 @@ class _Python:
 
     def errors(self, data: Any) -> tuple[SchemaError, ...]:
         try:
-            return tuple(map(self._read, self._validator.iter_errors(data)))
+            # Where the stack ends, a library in Rust may panic, which is no Exception.
+            with Translated(lambda error: RecursionError(str(error)), Exception):
+                return tuple(map(self._read, self._validator.iter_errors(data)))
         except (re.error, RecursionError):
             return (SchemaError((), "schema", None, data, {}),)
 
