@@ -6,6 +6,12 @@ ARGS ?=
 CONSTRAINTS ?= tools/constraints.txt
 STEPWELL ?= $(CURDIR)/.venv/bin/stepwell
 
+# What depends on dependencies: readers, schemas, findings, execution.
+EXTRAS := ai dask data lsp otel remote signature testing
+DEPENDENT ?= tests/cases tests/cases_of_alignment tests/contracts/test_schemas.py tests/contracts/test_validators_agree.py \
+  $(addprefix tests/unit/test_,executor.py layout.py providers.py scalars.py toml.py values.py yaml_flat.py) \
+  $(addprefix tests/properties/test_,toml.py user_schemas.py yaml.py)
+
 # Named after the clone's place and the interpreter: a copied clone would otherwise run the code of
 # the one it was copied from, and another PYTHON would be ignored.
 PLACE := $(shell printf '%s %s' "$(PYTHON)" "$$(pwd -P)" | cksum | cut -d ' ' -f 1)
@@ -31,7 +37,7 @@ unexport PYTHONDONTWRITEBYTECODE
 run = @printf '\n$$ %s\n' '$(1)' && $(1)
 
 .DEFAULT_GOAL := help
-.PHONY: help extension demo test test-fast check lint types layers figures language registry frozen schemas-check pages site bench bench-check fuzz mutants release-check constraints docs schemas format sagemaker airflow clean
+.PHONY: help extension demo test test-fast test-lowest check lint types layers figures language registry frozen schemas-check pages site bench bench-check fuzz mutants release-check constraints docs schemas format sagemaker airflow clean
 
 help: ## List what make can do here.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -48,6 +54,19 @@ test: $(STAMP) ## Run the whole suite; ARGS='-k yaml' passes arguments to pytest
 
 test-fast: $(STAMP) ## Run the tests that are not marked slow: a minute, and every package.
 	@.venv/bin/python -m pytest --numprocesses=auto --maxprocesses=2 -m 'not slow' $(ARGS)
+
+test-lowest: build/lowest/installed-$(PLACE) ## Run the tests that depend on dependencies, with the lowest versions that pyproject.toml allows.
+	@build/lowest/bin/python -m pytest --numprocesses=auto --maxprocesses=2 -p no:cacheprovider $(DEPENDENT) $(ARGS)
+
+build/lowest/installed-$(PLACE): pyproject.toml tools/constraints.txt
+	@echo 'Installing the lowest versions into build/lowest'
+	@"$(PYTHON)" -m venv --clear build/lowest
+	@build/lowest/bin/python -m pip install --quiet --disable-pip-version-check --constraint tools/constraints.txt uv
+	@build/lowest/bin/uv pip compile --quiet --python build/lowest/bin/python --resolution lowest-direct --no-header \
+	  --no-annotate $(EXTRAS:%=--extra %) pyproject.toml -o build/lowest/requirements.txt
+	@build/lowest/bin/uv pip install --quiet --python build/lowest/bin/python --requirement build/lowest/requirements.txt \
+	  --editable . hypothesis pytest-xdist
+	@touch $@
 
 check: lint types layers figures language registry frozen schemas-check pages site ## Run every check that is not a test.
 
