@@ -42,12 +42,24 @@ def build(folder: Path) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
 
 
+def changelog_faults(changelog: str, number: str) -> Iterator[str]:
+    """Yield the faults of a changelog: an empty section ``[Unreleased]`` is first, then the dated one."""
+    _, *sections = re.split(r"^## ", changelog, flags=re.MULTILINE)
+    if not sections or sections[0].strip() != "[Unreleased]":
+        yield "the first section of CHANGELOG.md is not an empty `## [Unreleased]`"
+    heading = sections[1].splitlines()[0] if len(sections) > 1 else ""
+    match = re.fullmatch(rf"\[{re.escape(number)}\] - (\d{{4}}-\d\d-\d\d)", heading)
+    if match is None:
+        yield f"the second section of CHANGELOG.md is not `## [{number}] - YYYY-MM-DD`"
+    elif match[1] > run("git", "log", "-1", "--format=%cs"):
+        yield f"the date {match[1]} in CHANGELOG.md is later than the last commit"
+
+
 def faults() -> Iterator[str]:
     """Yield everything that prevents a release; the built files are in ``build/release/``."""
     number = __version__
     changelog = (REPOSITORY / "CHANGELOG.md").read_text(encoding="utf-8")
-    if not re.search(rf"^## \[{re.escape(number)}\] - \d{{4}}-\d\d-\d\d$", changelog, re.MULTILINE):
-        yield f"CHANGELOG.md has no dated section `## [{number}] - YYYY-MM-DD`"
+    yield from changelog_faults(changelog, number)
     tags = run("git", "tag", "--points-at", "HEAD").split()
     if f"v{number}" not in tags:
         yield f"the last commit has no tag v{number}"
