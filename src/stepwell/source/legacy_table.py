@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Final, final
+from typing import Any, Final, final
 
 from stepwell.source.diagnostic import Diagnostic, Span
-from stepwell.source.document import Document
+from stepwell.source.document import Document, FrozenMapping
 from stepwell.source.immutable import record
 
 __all__ = [
@@ -36,6 +35,8 @@ LEGACY_FIELDS: Final = (
 )
 """Fields of a row of ``STEP_NAMES``."""
 
+_NONE: Final[Mapping[str, Any]] = FrozenMapping()
+
 
 @final
 @record
@@ -52,7 +53,7 @@ class Remark:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@record
 class TableRow:
     """One entry of a table.
 
@@ -66,7 +67,7 @@ class TableRow:
     document: Document
     remarks: tuple[Remark, ...] = ()
     dropped: tuple[Diagnostic, ...] = ()
-    verbatim: Mapping[str, str] = field(default_factory=dict)
+    verbatim: Mapping[str, str] = _NONE
 
     @property
     def comments(self) -> tuple[str, ...]:
@@ -91,7 +92,7 @@ class Table:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@record
 class LegacyTables:
     """Tables of one file.
 
@@ -104,4 +105,4 @@ class LegacyTables:
     tables: Mapping[str, Table]
     metadata: Document | None = None
     diagnostics: tuple[Diagnostic, ...] = ()
-    others: Mapping[str, Table] = field(default_factory=dict)
+    others: Mapping[str, Table] = _NONE
