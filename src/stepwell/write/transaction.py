@@ -257,7 +257,7 @@ def _prepare(staging: str, root: str, entries: Sequence[_Entry], read: Mapping[s
        Changed: a file is not as it was read.
     """
     steps: list[dict[str, Any]] = []
-    at_once = len(entries) > _MANY and sys.platform == "linux"  # elsewhere, sync() may return too early
+    at_once = sys.platform == "linux" and len(entries) > _MANY  # elsewhere, sync() may return too early
     for number, entry in enumerate(entries):
         target, new = os.path.join(root, entry.path), os.path.join(staging, f"{number}.new")
         _check_unchanged(root, entry, read)
@@ -278,7 +278,7 @@ def _prepare(staging: str, root: str, entries: Sequence[_Entry], read: Mapping[s
                 "files": [shown for shown, _, _ in entry.files],
             }
         )
-    if at_once:
+    if sys.platform == "linux" and at_once:
         os.sync()
     unfinished = os.path.join(staging, f"{_JOURNAL}.tmp")
     write_new(unfinished, json.dumps({"version": 2, "folder": _identity(staging), "steps": steps}).encode())
