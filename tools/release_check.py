@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -72,6 +73,7 @@ def faults() -> Iterator[str]:
         if build(Path(other)) != digests:
             yield "two builds have different bytes"
     files = [str(RELEASE / name) for name in digests]
+    yield from missing_files(next(name for name in files if name.endswith(".tar.gz")))
     wheels = [name for name in files if name.endswith(".whl")]
     scripts = Path(sys.executable).parent
     checks = (
@@ -92,6 +94,15 @@ def faults() -> Iterator[str]:
             yield f"{name}: {(done.stdout + done.stderr).strip()}"
     for name, digest in digests.items():
         sys.stdout.write(f"{digest}  {name}\n")
+
+
+def missing_files(sdist: str) -> Iterator[str]:
+    """Yield a fault if the sdist lacks files of the repository: its checks and tests need all of them."""
+    with tarfile.open(sdist) as archive:
+        packed = {name.partition("/")[2] for name in archive.getnames()}
+    missing = sorted({*run("git", "ls-files", "-z").rstrip("\0").split("\0")} - packed)
+    if missing:
+        yield f"the sdist lacks {len(missing)} files: {', '.join(missing[:5])}"
 
 
 def requirements() -> str:
