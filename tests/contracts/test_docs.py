@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import tomli
 from tests.warm_python import commands as commands_of_stepwell
 
 from stepwell.frontends.cli import run
@@ -200,6 +201,16 @@ def test_python_answers_what_a_page_shows(
     failed, tried = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(typed, out=told.append)
     assert tried > 0
     assert failed == 0, "".join(told)
+
+
+def test_the_readme_is_short() -> None:
+    assert len((REPOSITORY / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
+
+
+def test_every_extra_is_on_the_installation_page() -> None:
+    project = tomli.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    page = (REPOSITORY / "docs/how-to/install.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE) == list(project["optional-dependencies"])[:-1]
 
 
 def test_the_readme_shows_commands() -> None:

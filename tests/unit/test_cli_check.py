@@ -563,6 +563,21 @@ def test_watch_checks_again_after_a_change(project: Project, environment: Mappin
         assert process.wait(timeout=20) == 0
 
 
+def test_times_of_a_watch_include_the_load(project: Project, environment: Mapping[str, str]) -> None:
+    root = project({CLEANING: "name: Cleaning\ndescription: Drop rows.\n"})
+    line = [sys.executable, "-m", "stepwell", "check", "--watch"]
+    with subprocess.Popen(line, cwd=root, env=environment, stdout=PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            summary = process.stdout.readline()
+        finally:
+            process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=20) == 0
+    duration = re.search(r"no findings in (\d+\.\d\d) s", summary)
+    assert duration is not None
+    assert float(duration[1]) > 0.05
+
+
 def test_the_time_includes_the_start_of_the_process(project: Project, environment: Mapping[str, str]) -> None:
     line = [sys.executable, "-m", "stepwell", "check"]
     root = project(CLEAN)

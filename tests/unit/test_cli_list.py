@@ -218,11 +218,29 @@ def test_steps_are_filtered(
 ) -> None:
     root = project(FILTERED)
     ran = run_stepwell("list", *options.split(), cwd=root)
-    assert (ran.exit_code, ran.stderr) == (0, "")
+    assert (ran.exit_code, ran.stderr) == (0, "" if names else "no step matches\n")
     assert [line.split()[0] for line in ran.stdout.splitlines()[1:]] == names
     listed = json.loads(run_stepwell("list", *options.split(), "--json", cwd=root).stdout)
     assert faults(listed) == []
     assert [step["name"] for step in listed["steps"]] == names
+
+
+@pytest.mark.parametrize(
+    ("options", "hint"),
+    [
+        ("Scorring", "did you mean `Scoring`?"),
+        ("S* --type Transfrom", "did you mean `Transform`?"),
+        ("--framework xgbost", "did you mean `xgboost`?"),
+        ("--tag prdo --tag prod", "did you mean `prod`?"),
+    ],
+)
+def test_a_list_without_matches_suggests_a_value(
+    project: Project, run_stepwell: RunStepwell, options: str, hint: str
+) -> None:
+    root = project(FILTERED)
+    ran = run_stepwell("list", *options.split(), cwd=root)
+    assert (ran.exit_code, ran.stderr) == (0, f"no step matches ({hint})\n")
+    assert run_stepwell("list", *options.split(), "--quiet", cwd=root).stderr == ""
 
 
 def test_every_workspace_has_a_column(project: Project, run_stepwell: RunStepwell) -> None:

@@ -103,6 +103,23 @@ def test_a_failed_run_names_its_log(project: Project, ask: Ask) -> None:
     )
 
 
+def test_a_resumed_run_reports_its_own_time_and_none_for_cached_steps(
+    project: Project, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = project(SUMS)
+    assert ask(root, "run", "Sums")[0] == 0
+    script = root / "src" / "scripts" / "total.py"
+    script.write_text("exit(1)\n")
+    clock = time.time
+    with monkeypatch.context() as earlier:
+        earlier.setattr(time, "time", lambda: clock() - 3600)
+        assert ask(root, "run", "Sums")[0] == 1
+    script.write_text(TOTAL)
+    assert ask(root, "run", "Sums", "--resume")[1] == (
+        "make   cached\ntotal  cached\n\nRun RUN of Sums on local: 2 cached in TIME.\n"
+    )
+
+
 def test_a_run_continues(project: Project, ask: Ask) -> None:
     root = project({**SUMS, "src/scripts/total.py": "exit(1)\n"})
     assert ask(root, "run", "Sums", "--resume")[0::2] == (

@@ -76,25 +76,46 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
 
 SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
+        "add": ("new",),
+        "blame": ("explain", "log"),
+        "build": ("freeze",),
+        "cat": ("show",),
+        "compare": ("diff",),
         "completion": ("help completion",),
+        "create": ("new",),
+        "delete": ("remove",),
         "describe": ("show",),
+        "docs": ("help",),
+        "edit": ("set",),
+        "export": ("pipeline export",),
+        "find": ("list",),
         "fix": ("check --fix",),
         "format": ("fmt",),
         "generate": ("freeze",),
+        "get": ("show",),
         "graph": ("pipeline graph",),
         "history": ("log",),
         "lint": ("check",),
         "ls": ("list",),
+        "mv": ("rename", "move"),
+        "pipelines": ("pipeline list",),
+        "plan": ("diff",),
+        "rm": ("remove",),
         "rules": ("explain-rule",),
         "run": ("pipeline run", "workflow run"),
+        "search": ("list",),
         "status": ("doctor",),
         "steps": ("list",),
         "test": ("pipeline test",),
+        "update": ("set",),
         "validate": ("check",),
         "verify": ("check",),
+        "version": ("--version",),
+        "why": ("explain",),
+        "workspaces": ("workspace list",),
     }
 )
-"""Commands to suggest for names that other tools use."""
+"""Commands to suggest for names that other tools use; groups suggest those that they contain."""
 
 _USAGE = """\
 Usage: stepwell [OPTIONS] COMMAND [ARGS]...

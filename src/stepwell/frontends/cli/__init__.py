@@ -99,9 +99,16 @@ class CommandGroup(click.Group):
         return f"{self.name} "
 
     def _hint(self, name: str) -> str:
-        from stepwell.source.spelling import suggest
+        from stepwell.source.spelling import did_you_mean, suggest
 
-        return suggest(name, self._commands) or f"run `stepwell {self._path}--help` for a list"
+        meant = [
+            self._path + each for each in SYNONYMS.get(name, ()) if not self._path or each in self._commands
+        ]
+        return (
+            did_you_mean(meant, "`stepwell {}`")
+            or suggest(name, self._commands)
+            or f"run `stepwell {self._path}--help` for a list"
+        )
 
 
 class _Commands(CommandGroup):
@@ -119,11 +126,6 @@ class _Commands(CommandGroup):
     @property
     def _path(self) -> str:
         return ""
-
-    def _hint(self, name: str) -> str:
-        from stepwell.source.spelling import did_you_mean
-
-        return did_you_mean(SYNONYMS.get(name, ()), "`stepwell {}`") or super()._hint(name)
 
 
 def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:

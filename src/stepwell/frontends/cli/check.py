@@ -34,6 +34,7 @@ from stepwell.version import __version__
 
 if TYPE_CHECKING:
     from stepwell.live.registry import Registry
+    from stepwell.live.store import Event
     from stepwell.source.diagnostic import Diagnostic
 
 _EXAMPLE = """\b
@@ -344,20 +345,22 @@ def _again(once: Callable[[float], int], common: CommonOptions) -> int:
     """Check, and check again after every change, until Ctrl-C."""
     from queue import Empty, SimpleQueue
 
+    start = began()
     registry = open_registry(common)
-    changes: SimpleQueue[object] = SimpleQueue()
+    changes: SimpleQueue[Event] = SimpleQueue()
     subscription = registry.subscribe(changes.put)
     try:
         with registry.watch(notify=lambda note: click.echo(f"note: {note}", err=True)):
             while True:
-                once(time.monotonic())
+                once(start)
                 sys.stdout.flush()
-                while True:
+                events: list[Event] = []
+                while not events:
                     with suppress(Empty):
-                        changes.get(timeout=1.0)  # Windows does not interrupt a wait without timeout
-                        break
+                        events.append(changes.get(timeout=1.0))  # Windows cannot interrupt an endless wait
                 while not changes.empty():
-                    changes.get()
+                    events.append(changes.get())
+                start = time.monotonic() - sum(event.seconds for event in events)
                 click.echo(f"\n{datetime.now():%H:%M:%S} files changed", err=True)  # noqa: DTZ005 - local time
     except KeyboardInterrupt:
         return 0

@@ -85,15 +85,18 @@ def command(
 
     if workspace == RESERVED_ID:
         registry = open_registry(common)
-        steps = [step for step in registry.view(None).values() if is_wanted(step)]
+        every = [*registry.view(None).values()]
         for view in map(registry.view, registry.workspaces):
             own = view.steps.above
-            steps += [step for step in view.values() if step.name in own and is_wanted(step)]
+            every += [step for step in view.values() if step.name in own]
     else:
         _, view = open_view(common, workspace, published=True)
         workspace = view.workspace
-        steps = [step for step in view.values() if is_wanted(step)]
+        every = [*view.values()]
+    steps = [*filter(is_wanted, every)]
     if form == "table":
+        if every and not steps and not common.quiet:
+            click.echo(_no_match(every, pattern, types, frameworks, tags), err=True)
         with_workspace = workspace == RESERVED_ID
         sys.stdout.writelines(f"{line}\n" for line in _table(steps, with_workspace=with_workspace))
         return 0
@@ -119,6 +122,27 @@ _HEADINGS = ("NAME", "SAGEMAKER TYPE", "FRAMEWORK", "LAYER", "DESCRIPTION")
 def _matches(pattern: str, name: str) -> bool:
     pattern, name = pattern.lower(), name.lower()
     return fnmatchcase(name, pattern) if set(pattern) & set("*?[") else pattern in name
+
+
+def _no_match(
+    steps: Sequence[StepDefinition],
+    pattern: str | None,
+    types: tuple[str, ...],
+    frameworks: tuple[str, ...],
+    tags: tuple[str, ...],
+) -> str:
+    """Return a note that no step matches, with the closest existing value of a filter."""
+    from stepwell.source.spelling import suggest
+
+    filters = (
+        ((pattern or "",), {step.name for step in steps}),
+        (types, {step.sagemaker_step_type or "" for step in steps}),
+        (frameworks, {step.framework or "" for step in steps}),
+        (tags, {tag for step in steps for tag in (*step.environment_tags, *step.compatibility_tags)}),
+    )
+    hints = (suggest(word, known) for words, known in filters for word in words if word not in known)
+    hint = next(filter(None, hints), "")
+    return f"no step matches ({hint})" if hint else "no step matches"
 
 
 def _table(steps: Sequence[StepDefinition], *, with_workspace: bool) -> list[str]:

@@ -179,7 +179,7 @@ def _definition(record: Record) -> str:
 
 def _run(run: RunRecord) -> str:
     rows = [
-        (step.node, step.step, step.state.value, seconds(step.seconds) if step.attempts else "", step.fault)
+        (step.node, step.step, step.state.value, seconds(step.seconds) if step.seconds else "", step.fault)
         for step in run.steps
     ]
     took = "" if run.ended is None else f" in {seconds(max(0.0, run.ended - run.began))}"

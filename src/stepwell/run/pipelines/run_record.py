@@ -170,8 +170,8 @@ class StepRecord:
 
     @property
     def seconds(self) -> float:
-        """Return the duration of the last attempt in seconds; 0 if none has ended."""
-        last = self.attempts[-1] if self.attempts else None
+        """Return the duration of the last attempt in seconds; 0 if none ended or the result was cached."""
+        last = self.attempts[-1] if self.attempts and self.state is not StepState.CACHED else None
         return 0.0 if last is None or last.ended is None else max(0.0, last.ended - last.began)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -166,6 +167,7 @@ def command(
             print_findings(findings, registry)
             sys.stdout.flush()
         earlier = record.last(name)
+        started = time.time()
         try:
             run = make_run(
                 plan, record, run_options, common, mode="run", resume=resume, start=start, only=only
@@ -176,7 +178,7 @@ def command(
             if interrupted is not None and is_new and form == "text":
                 stopped = record.read(interrupted)
                 if stopped.steps or isinstance(error, KeyboardInterrupt):
-                    sys.stdout.writelines(f"{line}\n" for line in run_lines(stopped, root))
+                    sys.stdout.writelines(f"{line}\n" for line in run_lines(stopped, root, started))
                     sys.stdout.flush()
                     _print_next(stopped)
             raise
@@ -184,7 +186,7 @@ def command(
         _write(run, root, findings)
     else:
         if not (common.quiet and run.state.is_good):
-            sys.stdout.writelines(f"{line}\n" for line in run_lines(run, root))
+            sys.stdout.writelines(f"{line}\n" for line in run_lines(run, root, started))
             sys.stdout.flush()
         if form == "text" and not run.state.is_good and not common.quiet:
             _print_next(run)

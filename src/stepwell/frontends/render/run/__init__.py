@@ -54,7 +54,7 @@ def _drawing(pipeline: Pipeline, steps: list[Mapping[str, Any]]) -> str:
 
     marks: dict[str, Mark] = {}
     for step in steps:
-        took = f", {seconds(step['seconds'])}" if step["attempts"] else ""
+        took = f", {seconds(step['seconds'])}" if step["seconds"] else ""
         whose = f" ({step['developer']})" if step["developer"] else ""
         text = f"{step['state']}{took}{whose}"
         marks[step["id"]] = Mark(step["state"], colour_of_state(step["state"]), text)

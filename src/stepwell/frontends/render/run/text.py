@@ -26,13 +26,17 @@ __all__ = [
 ]
 
 
-def run_lines(run: RunRecord, root: str) -> Iterator[str]:
-    """Yield a line per step, details of failed steps, and a summary."""
+def run_lines(run: RunRecord, root: str, resumed: float = 0.0) -> Iterator[str]:
+    """Yield a line per step, details of failed steps, and a summary.
+
+    Args:
+        resumed: start of the time to report, in seconds since 1970; the start of the run if that is later.
+    """
     rows = [
         (
             visible(step.node),
             step.state.value,
-            seconds(step.seconds) if step.attempts else "",
+            seconds(step.seconds) if step.seconds else "",
             visible(step.fault),
         )
         for step in run.steps
@@ -47,7 +51,7 @@ def run_lines(run: RunRecord, root: str) -> Iterator[str]:
         for state in StepState
         if (count := sum(step.state is state for step in run.steps))
     ]
-    took = "" if run.ended is None else f" in {seconds(max(0.0, run.ended - run.began))}"
+    took = "" if run.ended is None else f" in {seconds(max(0.0, run.ended - max(run.began, resumed)))}"
     yield f"Run {run.id} of {run.pipeline} on {run.engine}: {', '.join(states) or 'no steps'}{took}."
     developers = developers_of(run)
     if len(developers) > 1:
@@ -65,7 +69,7 @@ def comparison_lines(
     for item in every:
         states = [side.state.value if side is not None else "-" for side in (item.before, item.after)]
         took = [
-            seconds(side.seconds) if side is not None and side.attempts else "-"
+            seconds(side.seconds) if side is not None and side.seconds else "-"
             for side in (item.before, item.after)
         ]
         gave = f"different {', '.join(item.outputs)}" if item.outputs else ""
