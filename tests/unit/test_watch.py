@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from stepwell.live.store import Event
 from stepwell.live.watch import debounce, observer
 from stepwell.live.watch import watch as watching
 from stepwell.live.watch.debounce import Debounce
+from stepwell.live.watch.folders import Watched
 from stepwell.live.watch.observer import eventless
 
 STEPS = "registry.d/steps"
@@ -256,6 +258,51 @@ def test_the_watched_root_replaced_by_another(live: Followed, tmp_path: Path) ->
     until(lambda: live.description() == "next")
     live.write(ONE, "name: DataCleaning\ndescription: after\n")
     until(lambda: live.description() == "after")
+
+
+@pytest.mark.parametrize(
+    ("path", "relative", "ways"),
+    [
+        (r"C:\p", "", {""}),
+        (r"C:\p/registry.d\steps\a.yaml", "registry.d/steps/a.yaml", {"registry.d/steps/a.yaml"}),
+        ("C:/p/registry.d/a.yaml", "registry.d/a.yaml", {"registry.d/a.yaml"}),
+        (r"C:\p/way\registry.d", "way/registry.d", {"way/registry.d"}),
+        (r"C:\p/shared\a.yaml", "shared/a.yaml", {"shared/a.yaml", "registry.d/link/a.yaml"}),
+        (r"C:\p\shared", "shared", {"shared", "registry.d/link"}),
+        (r"C:\p\shared2\a.yaml", "shared2/a.yaml", {"shared2/a.yaml"}),
+        (r"C:\p2\registry.d\a.yaml", None, set()),
+        ("C:\\", None, set()),
+    ],
+)
+def test_mixed_separators_of_windows_name_the_same_paths(
+    path: str, relative: str | None, ways: set[str]
+) -> None:
+    links = MappingProxyType({"registry.d/link": "C:/p/shared"})
+    paths = Watched("C:/p", "registry.d", "workspaces", (), ("registry.d", "workspaces"), ("",), links)
+    assert (paths.relative(path, "\\"), paths.ways(path, "\\")) == (relative, ways)
+
+
+def test_where_every_watch_includes_subfolders_the_folder_of_the_project_is_not_watched(
+    project: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(observer, "_ONLY_RECURSIVE", True)
+    scheduled: list[str] = []
+    schedule = BaseObserver.schedule
+
+    def noted(self: BaseObserver, handler: Any, path: str, **options: Any) -> Any:
+        scheduled.append(path)
+        return schedule(self, handler, path, **options)
+
+    monkeypatch.setattr(BaseObserver, "schedule", noted)
+    with followed(project(FILES)) as live:
+        parent = str(live.root.resolve().parent)
+        assert parent not in scheduled
+        assert str(live.root.resolve()) in scheduled
+        shutil.copytree(live.root, tmp_path / "copy")
+        shutil.rmtree(live.root)
+        os.rename(tmp_path / "copy", live.root)
+        live.write(ONE, "name: DataCleaning\ndescription: two\n")
+        live.settle()
 
 
 def test_a_project_that_vanishes_and_comes_back(live: Followed, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from stepwell.model.settings import CONFIG_NAMES, Project
 from stepwell.source.immutable import record
 from stepwell.source.read import SUFFIXES
 
-__all__ = ["Watched", "entries", "folders_changed_since", "links_below", "watched"]
+__all__ = ["Watched", "entries", "folders_changed_since", "link_at", "links_below", "watched"]
 
 _CODE: Final = "src"
 """Python source folder of a workspace, which contains no definitions."""
@@ -25,7 +25,7 @@ _NOT_OURS: Final = frozenset({"__pycache__", "node_modules", "site-packages", "d
 @final
 @record
 class Watched:
-    """Watched paths of a project.
+    """Watched paths of a project, with ``/`` on every platform.
 
     Args:
         core: relative to the project.
@@ -41,6 +41,24 @@ class Watched:
     deep: tuple[str, ...]
     way: tuple[str, ...]
     links: Mapping[str, str]
+
+    def relative(self, path: str, separator: str = os.sep) -> str | None:
+        """Return an absolute path relative to the project: "" for itself, ``None`` outside of it."""
+        path = _slashed(path, separator)
+        if path == self.root:
+            return ""
+        return path[len(self.root) + 1 :] if _inside(self.root, path) else None
+
+    def ways(self, path: str, separator: str = os.sep) -> set[str]:
+        """Return the relative paths of an absolute path, also through each link."""
+        direct = self.relative(path, separator)
+        if direct is None:
+            return set()
+        path = _slashed(path, separator)
+        through = (
+            link + path[len(real) :] for link, real in self.links.items() if f"{path}/".startswith(f"{real}/")
+        )
+        return {direct, *through}
 
     def matters(self, path: str) -> bool:
         """Return whether a file at the path could be relevant."""
@@ -63,9 +81,7 @@ class Watched:
 
     def moved_links(self) -> tuple[str, ...]:
         """Return the links that lead elsewhere than before, also through a link in a hidden folder."""
-        return tuple(
-            link for link, real in self.links.items() if os.path.realpath(f"{self.root}/{link}") != real
-        )
+        return tuple(link for link, real in self.links.items() if _real(f"{self.root}/{link}") != real)
 
     def _is_code(self, path: str) -> bool:
         if not path.startswith(f"{self.workspaces}/"):
@@ -90,14 +106,15 @@ def watched(project: Project) -> Watched:
     for folder in deep:
         parts = folder.split("/")[:-1]
         way.update("/".join(parts[: place + 1]) for place in range(len(parts)))
-    bare = Watched(project.root, core, workspaces, sources, deep, tuple(sorted(way)), MappingProxyType({}))
+    root = _slashed(project.root)
+    bare = Watched(root, core, workspaces, sources, deep, tuple(sorted(way)), MappingProxyType({}))
     links: dict[str, str] = {}
     for folder in (*way, *deep):
-        if folder and os.path.islink(f"{project.root}/{folder}"):
-            links.update(_link(project.root, folder))
+        if folder and os.path.islink(f"{root}/{folder}"):
+            links.update(link_at(root, folder))
     for name in CONFIG_NAMES:
-        if os.path.islink(f"{project.root}/{name}"):
-            links.update(_link(project.root, name))
+        if os.path.islink(f"{root}/{name}"):
+            links.update(link_at(root, name))
     for folder in deep:
         links.update(links_below(bare, folder))
     return replace(bare, links=MappingProxyType(links))
@@ -108,7 +125,7 @@ def links_below(watched: Watched, folder: str) -> dict[str, str]:
     links: dict[str, str] = {}
     for path, entry in entries(watched, folder):
         if entry.is_symlink():
-            links.update(_link(watched.root, path))
+            links.update(link_at(watched.root, path))
     return links
 
 
@@ -156,14 +173,23 @@ def _leads_on(root: str, here: str, entry: os.DirEntry[str]) -> bool:
         return False
     if not entry.is_symlink():
         return True
-    real = os.path.realpath(entry.path)
-    return _inside(root, real) and not f"{os.path.realpath(f'{root}/{here}')}/".startswith(f"{real}/")
+    real = _real(entry.path)
+    return _inside(root, real) and not f"{_real(f'{root}/{here}')}/".startswith(f"{real}/")
 
 
-def _link(root: str, path: str) -> dict[str, str]:
-    real = os.path.realpath(f"{root}/{path}")
+def link_at(root: str, path: str) -> dict[str, str]:
+    """Return a link with its target; nothing if it leaves the project."""
+    real = _real(f"{root}/{path}")
     return {path: real} if _inside(root, real) else {}
 
 
 def _inside(root: str, path: str) -> bool:
-    return path.startswith(root + os.sep)
+    return path.startswith(f"{root}/")
+
+
+def _real(path: str) -> str:
+    return _slashed(os.path.realpath(path))
+
+
+def _slashed(path: str, separator: str = os.sep) -> str:
+    return path.replace(separator, "/")

@@ -17,7 +17,7 @@ from watchdog.observers import Observer
 from watchdog.utils import BaseThread
 
 from stepwell.live.watch.debounce import Burst, Debounce
-from stepwell.live.watch.folders import Watched, links_below
+from stepwell.live.watch.folders import Watched, link_at, links_below
 from stepwell.model.settings import CONFIG_NAMES
 
 __all__ = [
@@ -59,6 +59,9 @@ def eventless(folder: str, mounts: str = _MOUNTS) -> str:
 
 _SAYS_CLOSED: Final = sys.platform.startswith("linux")
 """Whether the system reports when a written file is closed."""
+
+_ONLY_RECURSIVE: Final = sys.platform == "darwin"
+"""Whether every watch includes all subfolders: the parent folder of a project can be a whole home folder."""
 
 _WANTED: Final = [
     events.FileCreatedEvent,
@@ -103,7 +106,8 @@ class EventWatcher:
                 self._look(f"{watched.root}/{folder}", self._below, recursive=True)
             for folder in watched.way:
                 self._look(f"{watched.root}/{folder}".rstrip("/"), self._on_the_way)
-            self._look(os.path.dirname(watched.root), self._on_the_way)
+            if not _ONLY_RECURSIVE:
+                self._look(os.path.dirname(watched.root), self._on_the_way)
             for real in sorted(set(watched.links.values())):
                 if os.path.isdir(real):
                     self._look(real, self._below, recursive=True)
@@ -168,7 +172,9 @@ class EventWatcher:
         self._observer.unschedule(watch)
 
     def _below(self, event: events.FileSystemEvent) -> None:
-        paths = [path for full in _paths(event) for path in self._ways(full) if self._concerns(path, event)]
+        paths = [
+            path for full in _paths(event) for path in self._watched.ways(full) if self._concerns(path, event)
+        ]
         if paths:
             self._debounce.hint(paths, unfinished=_SAYS_CLOSED and _is_being_written(event))
         elif any(os.path.islink(full) for full in _paths(event)):  # perhaps in a chain of links
@@ -185,31 +191,21 @@ class EventWatcher:
             return True
         return os.path.islink(f"{self._watched.root}/{path}")
 
-    def _ways(self, full: str) -> set[str]:
-        """Return the relative path of a file, also through each link."""
-        ways = {full[len(self._watched.root) + 1 :]}
-        for link, real in self._watched.links.items():
-            if full == real or full.startswith(real + os.sep):
-                ways.add(link + full[len(real) :])
-        return {way.replace(os.sep, "/") for way in ways}
-
     def _on_the_way(self, event: events.FileSystemEvent) -> None:
-        root = self._watched.root
         for full in _paths(event):
-            if full == root:
+            path = self._watched.relative(full)
+            if path == "":
                 self._debounce.hint_all()
-            path = full[len(root) + 1 :].replace(os.sep, "/") if full.startswith(root + os.sep) else ""
-            if path in CONFIG_NAMES:
+            elif path in CONFIG_NAMES:
                 self._debounce.hint([path], unfinished=_SAYS_CLOSED and _is_being_written(event))
-            elif path in self._watched.deep or (path and path in self._watched.way):
+            elif path in self._watched.deep or path in self._watched.way:
                 self._debounce.hint([path])
 
     def _links_differ(self, path: str) -> bool:
         known = {link: real for link, real in self._watched.links.items() if _within(link, path)}
         full = f"{self._watched.root}/{path}"
         if os.path.islink(full):
-            real = os.path.realpath(full)
-            return known.get(path) != (real if real.startswith(self._watched.root + os.sep) else None)
+            return known.get(path) != link_at(self._watched.root, path).get(path)
         return known != (links_below(self._watched, path) if os.path.isdir(full) else {})
 
 
