@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.ai_steps import EXAMPLES, registry_of
 
 import stepwell
 from stepwell.check.catalog import FIXED_PAGES, RULES, page_of
@@ -16,6 +17,7 @@ from stepwell.code.alignment import align, every_finding
 from stepwell.code.references import check_references, source_folders
 from stepwell.model.graph import link
 from stepwell.resolve.pipelines import findings_in
+from stepwell.run.workflows.check import check_workflow
 from stepwell.source.python import index_sources
 
 if TYPE_CHECKING:
@@ -81,11 +83,6 @@ TOLD_BY_AN_IMPORT = {
     "unknown-table",
 }
 TOLD_OF_A_WORKFLOW = {
-    "bad-expression",
-    "duplicate-step",
-    "invalid-output-schema",
-    "unknown-reference",
-    "unknown-step-type",
     "ignored-field",
     "unusable-path",
 }
@@ -142,6 +139,9 @@ def ids_found(root: Path) -> set[str]:
         for definition in view.pipelines.values():
             linked = link(view, definition, registry.among)
             found = (*found, *findings_in(registry.project.settings, linked, views))
+    for path in sorted(root.glob("flows/*.yaml")):
+        view = registry_of(EXAMPLES).view(None)
+        found = (*found, *check_workflow(str(root), f"flows/{path.name}", view, str(root)).diagnostics)
     return {one.id for one in found}
 
 
