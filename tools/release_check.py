@@ -43,8 +43,12 @@ def build(folder: Path) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
 
 
-def changelog_faults(changelog: str, number: str) -> Iterator[str]:
-    """Yield the faults of a changelog: an empty section ``[Unreleased]`` is first, then the dated one."""
+def changelog_faults(changelog: str, number: str, committed: str) -> Iterator[str]:
+    """Yield the faults of a changelog: an empty section ``[Unreleased]`` is first, then the dated one.
+
+    Args:
+        committed: ISO date of the last commit.
+    """
     _, *sections = re.split(r"^## ", changelog, flags=re.MULTILINE)
     if not sections or sections[0].strip() != "[Unreleased]":
         yield "the first section of CHANGELOG.md is not an empty `## [Unreleased]`"
@@ -52,7 +56,7 @@ def changelog_faults(changelog: str, number: str) -> Iterator[str]:
     match = re.fullmatch(rf"\[{re.escape(number)}\] - (\d{{4}}-\d\d-\d\d)", heading)
     if match is None:
         yield f"the second section of CHANGELOG.md is not `## [{number}] - YYYY-MM-DD`"
-    elif match[1] > run("git", "log", "-1", "--format=%cs"):
+    elif match[1] > committed:
         yield f"the date {match[1]} in CHANGELOG.md is later than the last commit"
 
 
@@ -60,7 +64,7 @@ def faults() -> Iterator[str]:
     """Yield everything that prevents a release; the built files are in ``build/release/``."""
     number = __version__
     changelog = (REPOSITORY / "CHANGELOG.md").read_text(encoding="utf-8")
-    yield from changelog_faults(changelog, number)
+    yield from changelog_faults(changelog, number, run("git", "log", "-1", "--format=%cs"))
     tags = run("git", "tag", "--points-at", "HEAD").split()
     if f"v{number}" not in tags:
         yield f"the last commit has no tag v{number}"
