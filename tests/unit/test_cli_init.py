@@ -197,6 +197,10 @@ def test_editors_find_a_schema_for_every_kind_of_file(run_stepwell: RunStepwell,
     rules = tomli.loads((tmp_path / ".taplo.toml").read_text())["rule"]
     for schema in [*mapping, *(rule["schema"]["path"] for rule in rules)]:
         assert (tmp_path / schema).is_file()
+    without_name = {"diagnostics", "snapshot", "workflow"}  # files of any name, or written by commands
+    named = {*mapping, *(rule["schema"]["path"] for rule in rules)}
+    schemas = {f"schemas/{path.name}" for path in (tmp_path / "schemas").iterdir()}
+    assert schemas - named == {f"schemas/{name}.schema.json" for name in without_name}
     assert "registry.d/steps/**/*.yaml" in mapping["schemas/step.schema.json"]
     assert "workspaces/*/override/pipelines/**/*.toml" in rules[7]["include"]
     assert json.loads((tmp_path / "schemas/step-override.schema.json").read_text())["type"] == "object"

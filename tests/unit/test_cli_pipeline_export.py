@@ -186,6 +186,10 @@ def test_what_cannot_be_copied_is_rejected(here: Path, capsys: pytest.CaptureFix
         "",
         "error: unknown pipeline `PyTorchEndToEn` (did you mean `PyTorchEndToEnd`?)\n",
     )
+    assert ran(capsys, "new", "Ours", "--from", "Absent")[2] == (
+        "error: unknown pipeline `Absent` "
+        "(run `stepwell catalog list` or `stepwell pipeline list` for a list)\n"
+    )
     assert ran(capsys, "new", "Nightly", "--from", "PyTorchEndToEnd")[2] == (
         "error: pipeline `Nightly` already exists\n"
     )

@@ -189,6 +189,7 @@ def _vscode() -> str:
     """Return the mapping of YAML files to schemas for Visual Studio Code."""
     schemas = {f"schemas/{name}.schema.json": globs for name, globs in patterns(Settings()).items()}
     schemas["schemas/data-manifest.schema.json"] = ["data_manifest.yaml"]
+    schemas["schemas/accepted-breaks.schema.json"] = ["accepted_breaks.yaml"]
     return json.dumps({"yaml.schemas": schemas}, indent=2) + "\n"
 
 

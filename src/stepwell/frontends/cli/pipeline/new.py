@@ -33,7 +33,7 @@ from stepwell.source.diagnostic import Severity
 from stepwell.source.document import Pointer
 from stepwell.source.errors import PipelineError, ProjectError
 from stepwell.source.escape_control import visible
-from stepwell.source.spelling import closest, did_you_mean
+from stepwell.source.spelling import closest, suggest
 
 __all__ = ["complete_from", "is_in_catalog", "write_from_catalog"]
 
@@ -162,16 +162,18 @@ def is_in_catalog(registry: Registry, name: str) -> bool:
     """Return whether the catalog has a pipeline with this name.
 
     Raises:
-       UsageError: neither project nor catalog has it, but the catalog has a similar name.
+       UsageError: neither project nor catalog has it, and the project has no similar name.
     """
     from stepwell.write.scaffold import open_catalog
 
     pipelines = open_catalog(date.today).view(None).pipelines
     views = [registry.view(item) for item in (None, *registry.workspaces)]
     own = tuple(pipeline for view in views for pipeline in view.pipelines)
-    near = closest(name, pipelines)
-    if name not in (*pipelines, *own) and near and not closest(name, own):
-        raise click.UsageError(f"unknown pipeline `{visible(name)}` ({did_you_mean(near)})")
+    if name not in (*pipelines, *own) and not closest(name, own):
+        hint = (
+            suggest(name, pipelines) or "run `stepwell catalog list` or `stepwell pipeline list` for a list"
+        )
+        raise click.UsageError(f"unknown pipeline `{visible(name)}` ({hint})")
     return name in pipelines
 
 
