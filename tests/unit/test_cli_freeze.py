@@ -404,6 +404,16 @@ def test_the_file_of_a_removed_workspace_is_deleted(project: Project, run_stepwe
     assert run_stepwell("freeze", "--check", cwd=root).exit_code == 0
 
 
+def test_the_location_of_an_error_is_relative_to_the_working_directory(
+    project: Project, run_stepwell: RunStepwell
+) -> None:
+    root = project({**FILES, "registry.d/steps/scoring.yaml": "name: Scoring\n"})
+    (root / "stepwell.toml").write_text(CONFIG)
+    ran = run_stepwell("freeze", cwd=root / "registry.d")
+    assert ran.exit_code == 1
+    assert "(steps/scoring.yaml:1:1)\n" in ran.stderr
+
+
 def test_a_warning_stops_nothing(project: Project, run_stepwell: RunStepwell) -> None:
     same = {"workspaces/alice/override/steps/scoring.yaml": "name: Scoring\npriority: 100\n"}
     root = project({**FILES, **same})

@@ -213,6 +213,11 @@ def test_force_writes_the_files_of_the_template_and_leaves_all_others(
     assert (own / "local/steps/tuning.yaml").read_text() == "name: Tuning\ndescription: Mine.\n"
     again = run_stepwell("workspace", "new", "dana", "--template", "minimal", "--force", cwd=root)
     assert again.stdout.splitlines()[0] == "workspaces/dana is already up to date"
+    inside = run_stepwell("workspace", "new", "dana", "--template", "minimal", "--force", cwd=own)
+    assert inside.stdout.splitlines() == [
+        ". is already up to date",
+        "next: stepwell workspace check dana, and ./README.md",
+    ]
 
 
 def test_invalid_files_are_reported_and_not_written(project: Project, run_stepwell: RunStepwell) -> None:

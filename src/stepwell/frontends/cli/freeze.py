@@ -17,6 +17,7 @@ from stepwell.frontends.cli.options import (
     CommonOptions,
     cache_flags,
     configuration_of,
+    displayed,
     displayed_path,
     open_registry,
     project_options,
@@ -81,7 +82,10 @@ def valid_texts(registry: Registry, targets: tuple[FreezeTarget, ...]) -> tuple[
     if not targets:
         where = configuration_of(registry.project)
         excluded[where] = registry.project.diagnostics, ["-"]
-    are_broken = [_print_errors(findings, title, outputs) for title, (findings, outputs) in excluded.items()]
+    are_broken = [
+        _print_errors(displayed(findings, registry.project.root), title, outputs)
+        for title, (findings, outputs) in excluded.items()
+    ]
     return texts, any(are_broken)
 
 

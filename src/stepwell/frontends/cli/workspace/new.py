@@ -223,9 +223,10 @@ def command(
         sys.stdout.writelines(
             f"wrote {visible(displayed_path(registry.project.root, path))}\n" for path in written
         )
+        shown = displayed_path(registry.project.root, folder)
         if not written:
-            sys.stdout.write(f"{folder} is already up to date\n")
-        sys.stdout.write(f"next: stepwell workspace check {workspace}, and {folder}/README.md\n")
+            sys.stdout.write(f"{shown} is already up to date\n")
+        sys.stdout.write(f"next: stepwell workspace check {workspace}, and {shown}/README.md\n")
     return 0
 
 
@@ -342,7 +343,7 @@ def _refuse_words(registry: Registry, description: str, framework: str) -> None:
 
 def _not_made(findings: tuple[Diagnostic, ...], project: Project, folder: str) -> int:
     sys.stdout.writelines(f"{line}\n" for line in finding_lines(findings, project))
-    sys.stdout.write(f"{folder} was not created; nothing was written\n")
+    sys.stdout.write(f"{displayed_path(project.root, folder)} was not created; nothing was written\n")
     return 1
 
 
