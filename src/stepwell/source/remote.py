@@ -76,7 +76,7 @@ def unusable(url: str, *, writes: bool = False) -> tuple[str, str] | None:
             "use `s3://`, `gs://` or `file://`",
         )
     try:
-        import fsspec
+        import fsspec  # type: ignore[import-untyped, unused-ignore]  # also in the check of a user's program
     except ImportError:
         return f"`{shown(url)}` needs the extra `remote`", _INSTALL
     with Contained() as contained:
@@ -246,7 +246,7 @@ class Connection:
         import asyncio
 
         import fsspec
-        from fsspec.asyn import AsyncFileSystem, sync
+        from fsspec.asyn import AsyncFileSystem, sync  # type: ignore[import-untyped, unused-ignore]
 
         system = self._connected(url)
         path = fsspec.core.strip_protocol(url)
