@@ -260,7 +260,7 @@ def test_a_commit_is_rejected_while_a_generated_module_differs(repository: Calla
     made.write(STEP, GOOD.replace("Clean the data", "Wash the data"))
     told = made.run("git", "commit", "--all", "--message", "Other words", exit_code=1)
     assert "- hook id: stepwell-freeze\n- exit code: 1\n" in told
-    assert "1 frozen file differs from the definitions; run `stepwell freeze` to update\n" in told
+    assert "1 frozen file does not match the definitions; run `stepwell freeze` to update\n" in told
     made.run(sys.executable, "-m", "stepwell", "freeze")
     made.run("git", "commit", "--all", "--message", "Other words")
     assert made.commits() == ["Other words", "The project"]

@@ -480,7 +480,7 @@ def test_check_of_a_missing_file_is_one_line(project: Project, run_stepwell: Run
         "missing: generated/step_names.py (run `stepwell freeze`)\n"
         "missing: generated/step_names.pyi (run `stepwell freeze`)\n"
     )
-    assert ran.stderr == ("2 frozen files differ from the definitions; run `stepwell freeze` to update\n")
+    assert ran.stderr == ("2 frozen files do not match the definitions; run `stepwell freeze` to update\n")
     assert files_in(root) == before
 
 
@@ -524,7 +524,7 @@ def test_check_sees_line_ends_missing_ends_and_bytes_that_are_no_text(
         assert ran.stdout == "only line endings differ: generated/step_names.py (run `stepwell freeze`)\n"
     else:
         assert ran.stdout.startswith("--- a/generated/step_names.py\n+++ b/generated/step_names.py\n@@ ")
-    assert ran.stderr == ("1 frozen file differs from the definitions; run `stepwell freeze` to update\n")
+    assert ran.stderr == ("1 frozen file does not match the definitions; run `stepwell freeze` to update\n")
 
 
 def test_check_of_a_hand_written_file_is_a_difference(project: Project, run_stepwell: RunStepwell) -> None:

@@ -164,6 +164,10 @@ def test_a_project_with_errors_is_not_published(
     output = capsys.readouterr()
     assert "error[missing-field]" in output.out
     assert output.err == "1 error; nothing was written\n"
+    assert cli.run(["publish", url, "--format", "json"]) == 1
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert "error[missing-field]" in output.err
     assert (store / "latest.json").read_bytes() == before
 
 

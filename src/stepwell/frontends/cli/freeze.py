@@ -415,8 +415,8 @@ def _compare(project: Project, texts: Mapping[str, str], stale: tuple[str, ...],
     for path in stale:
         click.echo(f"{path}: {_OF_NO_WORKSPACE}", err=True)
     if differing:
-        files = counted(differing, "frozen file differs", "frozen files differ")
-        click.echo(f"{files} from the definitions; run `stepwell freeze` to update", err=True)
+        files = counted(differing, "frozen file does not match", "frozen files do not match")
+        click.echo(f"{files} the definitions; run `stepwell freeze` to update", err=True)
     elif not quiet and not left and not stale:
         click.echo("the frozen files are up to date", err=True)
     return int(bool(differing or left or stale))

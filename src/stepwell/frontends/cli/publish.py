@@ -74,7 +74,7 @@ def command(url: str, key: str | None, dry_run: bool, form: str, common: CommonO
     if not is_url(url):
         url = Path(url).absolute().as_uri()
     require_usable(url, writes=True)
-    bundle = _bundle(common)
+    bundle = _bundle(common, form)
     if bundle is None:
         return 1
     signature = None if key is None else signature_of(bundle.content, key_at(key))
@@ -166,14 +166,14 @@ def _publication(root: str, common: CommonOptions) -> Publication:
     return with_progress(common, lambda progress: publication_of(root, today, progress))
 
 
-def _bundle(common: CommonOptions) -> Bundle | None:
+def _bundle(common: CommonOptions, form: str = "text") -> Bundle | None:
     """Return the bundle of the project; report errors and return ``None`` if it has some."""
     root = project_of(common).root
     publication = _publication(root, common)
     errors = publication.errors
     if errors:
         for line in finding_lines(errors, publication.loaded.project):
-            click.echo(line)
+            click.echo(line, err=form == "json")  # what a script reads stays JSON
         click.echo(f"{counted_findings(errors)}; nothing was written", err=True)
         return None
     content = publication.encoded()
