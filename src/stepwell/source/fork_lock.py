@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from typing import Final, final
-from weakref import WeakSet
+from weakref import ref
 
 __all__ = ["ForkLock"]
 
@@ -26,7 +26,8 @@ class ForkLock:
     def __init__(self, *, guards_changes: bool = False) -> None:
         self._lock = threading.RLock()
         self.guards_changes = guards_changes
-        _LOCKS.add(self)
+        key = id(self)
+        _LOCKS[key] = ref(self, lambda _: _LOCKS.pop(key, None))
 
     def __enter__(self) -> None:
         self._lock.acquire()
@@ -50,12 +51,17 @@ class ForkLock:
             self._lock = threading.RLock()
 
 
-_LOCKS: Final[WeakSet[ForkLock]] = WeakSet()
+_LOCKS: Final[dict[int, ref[ForkLock]]] = {}
 _held: Final[list[ForkLock]] = []
 
 
+def _locks() -> list[ForkLock]:
+    # one step of the interpreter: an iteration over a set would fail when a thread makes a lock
+    return [lock for known in list(_LOCKS.values()) if (lock := known()) is not None]
+
+
 def _before_fork() -> None:
-    _held.extend(lock for lock in tuple(_LOCKS) if lock.guards_changes and lock.acquire(timeout=PATIENCE))
+    _held.extend(lock for lock in _locks() if lock.guards_changes and lock.acquire(timeout=PATIENCE))
 
 
 def _after_fork() -> None:
@@ -65,7 +71,7 @@ def _after_fork() -> None:
 
 def _after_in_child() -> None:
     _after_fork()
-    for lock in tuple(_LOCKS):
+    for lock in _locks():
         lock.renew()
 
 

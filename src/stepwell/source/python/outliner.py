@@ -32,7 +32,7 @@ _PLAIN: Final = (ast.Expr, ast.Return, ast.Pass, ast.Raise, ast.Assert, ast.Dele
 
 # Suppressed warnings are state of the process. So is the depth that CPython 3.11 counts: threads
 # that parse together may get "SystemError: AST constructor recursion depth mismatch".
-_PARSING: Final = ForkLock(guards_changes=True)
+_PARSING: Final = ForkLock()
 
 
 _ATTEMPTS: Final = 8  # threads of other packages do not wait for the lock
