@@ -309,10 +309,10 @@ class Connection:
             if progress is not None:
                 progress(0, len(content))
 
-                def tell(size: int, value: int, **_: object) -> None:
+                def report(size: int, value: int, **_: object) -> None:
                     progress(min(value, size or len(content)), len(content))
 
-                callback = fsspec.Callback(size=len(content), hooks={"progress": tell})
+                callback = fsspec.Callback(size=len(content), hooks={"progress": report})
             with tempfile.NamedTemporaryFile(prefix="stepwell-") as file:
                 file.write(content)
                 file.flush()
