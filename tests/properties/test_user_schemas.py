@@ -174,6 +174,11 @@ CASES: list[tuple[Any, Any, list[str]]] = [
         {"kind": "file", "path": 3},
         ["`path` must be text, got the number 3"],
     ),
+    (
+        {"oneOf": [{"const": "fast"}, {"enum": ["slow", "exact"]}]},
+        "fats",
+        ["`fats` is not an allowed value of the step `A`"],
+    ),
     ({"pattern": "^(a|a)*(?=b)$"}, "a" * 60, ["the step `A` takes too long to match `^(a|a)*(?=b)$`"]),
 ]
 
@@ -198,3 +203,56 @@ def test_the_reference_validator_reports_the_same(
     if schema not in ({"items": False}, {"not": {"$ref": "#"}}):  # endless in Python; named differently
         assert without_wheel(fast) == without_wheel(slow)
     assert slow
+
+
+INVALID: list[tuple[dict[str, Any], list[str]]] = [
+    ({"type": "strin"}, ["`strin` is not an allowed value of `type`"]),
+    (
+        {"properties": {"a": {"type": ["string", "nul"]}}},
+        ["`nul` is not an allowed value of `properties.a.type[1]`"],
+    ),
+    (
+        {"examples": 3, "description": 4, "minLength": -1, "properties": {"a": None}},
+        [
+            "`description` must be text, got the number 4",
+            "`examples` must be a list, got the number 3",
+            "`minLength` must be at least 0, got -1",
+            "`properties.a` must be ",
+        ],
+    ),
+    (
+        {"pattern": "(", "patternProperties": {"[": True}},
+        [
+            "`pattern` must be a regular expression, got `(`",
+            "`patternProperties` has the key `[`, keys must be regular expressions",
+        ],
+    ),
+    (
+        {"$defs": {"text": {"$ref": "#/$defs/txt"}}, "items": {"$ref": "#here"}, "not": {"$ref": "x.json"}},
+        [
+            "`#/$defs/txt` does not exist in the schema",
+            "`#here` does not exist in the schema",
+            "`x.json` is an external reference, which is not supported",
+        ],
+    ),
+    ({"$schema": "urn:other"}, ["the dialect must be https://json-schema.org/draft/2020-12/schema"]),
+    ({"$defs": {"a/b": {"$anchor": "c"}}, "allOf": [{"$ref": "#/$defs/a~1b"}, {"$ref": "#c"}]}, []),
+    ({"const": {"$ref": "x.json"}, "properties": {"$ref": {"type": "string"}}}, []),
+]
+
+
+@pytest.mark.parametrize("has_wheel", [True, False])
+@pytest.mark.parametrize(("schema", "messages"), INVALID)
+def test_every_error_of_a_users_schema_is_explained(
+    schema: dict[str, Any], messages: list[str], has_wheel: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled.__globals__["_compiled"].cache_clear()
+    if not has_wheel:
+        monkeypatch.setitem(__import__("sys").modules, "jsonschema_rs", None)
+    document = Document("registry.d/steps/a.yaml", "parameters: 1\n", {"parameters": schema}, no_places)
+    findings = list(schema_errors.explain_schema(schema, lambda _: document, ("parameters",)))
+    compiled.__globals__["_compiled"].cache_clear()
+    written = sorted(finding.message for finding in findings)
+    assert len(written) == len(messages)
+    assert all(text.startswith(start) for text, start in zip(written, sorted(messages), strict=True))
+    assert all(finding.span is not None for finding in findings)

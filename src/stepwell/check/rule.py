@@ -89,6 +89,7 @@ class WorkspaceScope(NamedTuple):
 
     source: Source
     workspace: Workspace
+    settings: Settings
 
 
 @final
@@ -324,6 +325,8 @@ FIXES: Final[Mapping[str, str]] = MappingProxyType(
         "`--unsafe-fixes` removes any other.",
         "developer-id-mismatch": "`stepwell check --fix --unsafe-fixes` writes the name of the folder.",
         "file-name-mismatch": "`stepwell check --fix` renames the file, unless the new name exists.",
+        "invalid-parameters-schema": "`stepwell check --fix` corrects a misspelt type, and quotes of a "
+        "number or text.",
         "override-changes-nothing": "`stepwell check --fix` deletes the file.",
         "repeated-item": "`stepwell check --fix` removes the second item.",
         "unused-ignore": "`stepwell check --fix --unsafe-fixes` removes a comment for one rule.",

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, final
 
 from stepwell.model.schema import compiled, errors_of
-from stepwell.model.validator import SchemaError
+from stepwell.model.validator import InvalidSchema, SchemaError, errors_of_schema
 from stepwell.source.diagnostic import Diagnostic, Fix, Severity, Span
 from stepwell.source.document import Document, Pointer, no_places, thaw
 from stepwell.source.scalars import resolve
 from stepwell.source.spelling import closest, did_you_mean, respelled, suggest
 from stepwell.source.wording import counted
 
-__all__ = ["SCHEMA_IDS", "explain", "explain_by", "reasons"]
+__all__ = ["SCHEMA_IDS", "explain", "explain_by", "explain_schema", "reasons", "repeated"]
 
 SCHEMA_IDS: Final = (
     "unknown-field",
@@ -57,6 +57,20 @@ def explain_by(
     yield from _findings(compiled(schema).errors(thaw(data)), noun, whose, prefix)
 
 
+def explain_schema(
+    schema: Mapping[str, Any], whose: Callable[[Pointer], Document], prefix: Pointer = ()
+) -> Iterator[Diagnostic]:
+    """Yield a finding for each error of a user's schema itself; see ``explain``."""
+    try:
+        compiled(schema)
+    except InvalidSchema as fault:
+        errors = [error for error in errors_of_schema(thaw(schema)) if error.pointer != ("$schema",)]
+        yield from _findings(errors, "the schema", whose, prefix)
+        if not errors or fault.pointer == ("$schema",):
+            place = (*prefix, *fault.pointer)
+            yield Diagnostic("wrong-form", Severity.ERROR, str(fault), whose(place).value_span(place))
+
+
 def reasons(schema: Mapping[str, Any] | bool, noun: str, data: Any) -> tuple[str, ...]:
     """Return the schema errors of data without a file, one line each.
 
@@ -79,8 +93,11 @@ def _findings(
         if error.keyword == "additionalProperties"
         for key in error.wanted
     }
+    of_wrong_type = {error.pointer for error in errors if error.keyword == "type"}
     seen: set[tuple[Pointer, str]] = set()
     for error in errors:
+        if error.keyword in _CHOICES and error.pointer in of_wrong_type:
+            continue
         if error.keyword == "required" and all((*error.pointer, key) in misspelt for key in error.wanted):
             continue  # reported as an unknown field that resembles it
         for finding in _Explained(error, noun, whose, prefix).findings():
@@ -88,6 +105,16 @@ def _findings(
             if key not in seen:
                 seen.add(key)
                 yield finding
+
+
+def repeated(items: Sequence[Any]) -> Iterator[int]:
+    """Yield the position of each item that equals an earlier one."""
+    known: set[str] = set()
+    for place, item in enumerate(items):
+        key = _key_of(item)
+        if key in known:
+            yield place
+        known.add(key)
 
 
 @final
@@ -120,6 +147,9 @@ class _Explained:
             "multipleOf": self._range,
             "pattern": self._pattern,
             "backtracking": self._backtracking,
+            "format": self._format,
+            "externalReference": self._reference,
+            "danglingReference": self._reference,
             "not": self._not,
             "minLength": self._length,
             "maxLength": self._length,
@@ -229,6 +259,21 @@ class _Explained:
         message = f"{self._what()} takes too long to match `{_shown(self._wanted)}`"
         yield self._at_value("wrong-form", message, "simplify the pattern: it repeats a repetition")
 
+    def _format(self) -> Iterator[Diagnostic]:
+        form = "a regular expression" if self._wanted == "regex" else f"of the format `{self._wanted}`"
+        yield self._at_value(
+            "wrong-form", f"{self._what()} must be {form}, got `{_shown(self._value)}`", None
+        )
+
+    def _reference(self) -> Iterator[Diagnostic]:
+        names = [f"#/$defs/{name}" for name in self._error.schema.get("$defs") or ()]
+        reference, help_text = _shown(self._value), suggest(self._value, names) or None
+        message = f"`{reference}` does not exist in the schema"
+        if self._error.keyword == "externalReference":
+            message = f"`{reference}` is an external reference, which is not supported"
+            help_text = "copy the schema into `$defs`, and refer to it as `#/$defs/...`"
+        yield self._at_value("wrong-form", message, help_text)
+
     def _not(self) -> Iterator[Diagnostic]:
         form = self._error.schema.get("patternErrorMessage")
         if form:
@@ -251,17 +296,12 @@ class _Explained:
         yield self._at_value("wrong-form", message, None)
 
     def _repeated(self) -> Iterator[Diagnostic]:
-        known: list[Any] = []
-        for place, item in enumerate(self._value):
-            if _key_of(item) in known:
-                pointer = (*self._pointer, place)
-                span = self._whose(pointer).value_span((*self._prefix, *pointer))
-                message = f"{self._what()} contains `{_shown(item)}` twice"
-                fix = Fix(f"remove the second `{_shown(item)}`", "remove", span)
-                yield Diagnostic(
-                    "repeated-item", Severity.ERROR, message, span, "remove one of the two", fix=fix
-                )
-            known.append(_key_of(item))
+        for place in repeated(self._value):
+            item, pointer = _shown(self._value[place]), (*self._pointer, place)
+            span = self._whose(pointer).value_span((*self._prefix, *pointer))
+            message = f"{self._what()} contains `{item}` twice"
+            fix = Fix(f"remove the second `{item}`", "remove", span)
+            yield Diagnostic("repeated-item", Severity.ERROR, message, span, "remove one of the two", fix=fix)
 
     def _contains(self) -> Iterator[Diagnostic]:
         schema = self._error.schema
@@ -275,7 +315,8 @@ class _Explained:
     def _key(self) -> Iterator[Diagnostic]:
         owner = f"`{_dotted(self._pointer[:-1])}`" if self._pointer[:-1] else self._whole()
         rule = self._error.schema
-        message = f"{owner} has the key `{_shown(self._pointer[-1])}`, keys must match {_code(rule)}"
+        wanted = "must be regular expressions" if rule == {"format": "regex"} else f"must match {_code(rule)}"
+        message = f"{owner} has the key `{_shown(self._pointer[-1])}`, keys {wanted}"
         yield self._at_key("wrong-form", message, self._pointer, None)
 
     def _alternatives(self) -> Iterator[Diagnostic]:
@@ -285,6 +326,13 @@ class _Explained:
             several = [str(at + 1) for at, branch in enumerate(self._error.branches) if not branch]
             message = f"{self._what()} must match exactly one alternative, matches {' and '.join(several)}"
             yield self._at_value("wrong-form", message, "make the alternatives of `oneOf` exclude each other")
+            return
+        if failed and all(
+            len(branch) == 1 and branch[0].keyword in _CHOICES and branch[0].pointer == self._pointer
+            for branch in failed
+        ):
+            self._wanted = [choice for branch in failed for choice in _choices(branch[0])]
+            yield from self._enum()
             return
         kinds = [
             kind
@@ -371,6 +419,7 @@ _RANGES: Final = {
 }
 
 _WEIGHT: Final = {"type": 100, "required": 2, "const": 10}
+_CHOICES: Final = ("const", "enum")
 _LISTS: Final = ("additionalProperties", "unevaluatedProperties")
 
 _TYPES: Final = {
@@ -439,6 +488,10 @@ def _written(value: Any, is_toml: bool) -> str:
     if isinstance(value, str) and not is_toml and _PLAIN(value) and resolve(value) == value:
         return value
     return json.dumps(value, ensure_ascii=False)
+
+
+def _choices(error: SchemaError) -> list[Any]:
+    return list(error.wanted) if error.keyword == "enum" else [error.wanted]
 
 
 def _types(kinds: Iterable[str]) -> str:

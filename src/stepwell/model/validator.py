@@ -6,11 +6,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.util import find_spec
 from typing import Any, Final, NamedTuple, Protocol, final
+from urllib.parse import unquote
 
 from stepwell.source.document import Pointer
 from stepwell.source.foreign_code import Translated
 
-__all__ = ["InvalidSchema", "SchemaError", "Validator", "is_fast", "validator"]
+__all__ = ["InvalidSchema", "SchemaError", "Validator", "errors_of_schema", "is_fast", "validator"]
 
 
 @final
@@ -63,14 +64,26 @@ def validator(schema: Any) -> Validator:
     try:
         import jsonschema_rs
     except ModuleNotFoundError:
-        return _Python(schema)
+        return _in_python(schema)
     # A pattern that the engine cannot compile may panic, which is no Exception.
     with Translated(lambda error: InvalidSchema(f"it cannot be compiled: {error}"), InvalidSchema):
         try:
             compiled = jsonschema_rs.Draft202012Validator(schema, retriever=_refuse_to_fetch)
         except jsonschema_rs.ValidationError as error:
-            raise _invalid(schema, error.message, tuple(error.instance_path)) from None
+            raise InvalidSchema(error.message.partition("\n")[0], tuple(error.instance_path)) from None
     return _Rust(schema, compiled)
+
+
+def errors_of_schema(schema: Any) -> tuple[SchemaError, ...]:
+    """Return the errors of a JSON Schema (draft 2020-12) itself, references included."""
+    try:
+        import jsonschema_rs
+    except ModuleNotFoundError:
+        return (*_errors_in_python(schema), *_dangling(schema))
+    metaschema = {"$ref": "https://json-schema.org/draft/2020-12/schema"}
+    with Translated(lambda error: InvalidSchema(f"it cannot be read: {error}"), InvalidSchema):
+        compiled = jsonschema_rs.Draft202012Validator(metaschema, validate_formats=True)
+        return (*_Rust(metaschema, compiled).errors(schema), *_dangling(schema))
 
 
 def is_fast() -> bool:
@@ -82,25 +95,36 @@ def _refuse_to_fetch(uri: str) -> Any:
     raise ValueError(f"external references are not supported: {uri}")
 
 
-def _invalid(schema: Any, message: str, pointer: Pointer) -> InvalidSchema:
-    reference = _outside(schema)
-    if reference is not None and not pointer:
-        return InvalidSchema("external references are not supported", reference)
-    return InvalidSchema(message.partition("\n")[0], pointer)
-
-
-def _outside(schema: Any, pointer: Pointer = ()) -> Pointer | None:
-    """Return the location of the first external reference."""
-    items: Iterable[tuple[Any, Any]] = ()
-    if isinstance(schema, (dict, list)):
-        items = schema.items() if isinstance(schema, dict) else enumerate(schema)
+def _references(schema: Any, pointer: Pointer = ()) -> Iterator[tuple[Pointer, str]]:
+    """Yield each reference of a schema with its location."""
+    items = schema.items() if isinstance(schema, dict) else enumerate(schema)
     for key, value in items:
-        if key == "$ref" and isinstance(value, str) and not value.startswith("#"):
-            return (*pointer, key)
-        reference = _outside(value, (*pointer, key))
-        if reference is not None:
-            return reference
-    return None
+        if key in ("$ref", "$dynamicRef") and isinstance(value, str):
+            yield (*pointer, key), value
+        elif isinstance(value, (dict, list)) and key not in _NOT_SCHEMAS:
+            yield from _references(value, (*pointer, key))
+
+
+def _anchors(schema: Any) -> Iterator[str]:
+    for key, value in schema.items() if isinstance(schema, dict) else enumerate(schema):
+        if key in ("$anchor", "$dynamicAnchor") and isinstance(value, str):
+            yield value
+        elif isinstance(value, (dict, list)):
+            yield from _anchors(value)
+
+
+def _dangling(schema: Any) -> Iterator[SchemaError]:
+    """Yield an error for each reference to another file or to a part that does not exist."""
+    if not isinstance(schema, dict):
+        return
+    anchors = frozenset(_anchors(schema))
+    for pointer, reference in _references(schema):
+        fragment = unquote(reference[1:])
+        steps = [step.replace("~1", "/").replace("~0", "~") for step in fragment.split("/")[1:]]
+        if not reference.startswith("#"):
+            yield SchemaError(pointer, "externalReference", None, reference, {})
+        elif fragment not in anchors if fragment[:1] not in ("", "/") else _at(schema, steps) is None:
+            yield SchemaError(pointer, "danglingReference", None, reference, schema)
 
 
 @final
@@ -134,7 +158,7 @@ class _Rust:
             branches = tuple(tuple(self._read(branch, data)) for branch in context)
             parent = _at(self._schema, path[:-1])
             if not isinstance(parent, dict):
-                parent = {}
+                parent = {keyword: wanted}
             if keyword in _AS_WRITTEN:
                 wanted = parent.get(path[-1], wanted)
             yield SchemaError(pointer, keyword, wanted, value, parent, branches)
@@ -147,8 +171,8 @@ _AS_WRITTEN: Final = ("pattern", "backtracking", "type")
 def _at(data: Any, pointer: Iterable[str | int]) -> Any:
     try:
         for step in pointer:
-            data = data[step]
-    except (KeyError, IndexError, TypeError):
+            data = data[int(step) if isinstance(data, list) else step]
+    except (KeyError, IndexError, TypeError, ValueError):
         return None
     return data
 
@@ -215,24 +239,9 @@ class _Python:
 
     __slots__ = ("_validator", "_written")
 
-    def __init__(self, schema: Any) -> None:
-        from jsonschema import Draft202012Validator, exceptions
-        from jsonschema.validators import extend
-        from referencing import Registry
-
-        self._written: dict[str, str] = {}
-        python = _with_python_patterns(schema, self._written)
-        try:
-            Draft202012Validator.check_schema(python, format_checker=Draft202012Validator.FORMAT_CHECKER)
-        except exceptions.SchemaError as error:
-            raise _invalid(schema, error.message, tuple(error.absolute_path)) from None
-        if _outside(schema) is not None:
-            raise _invalid(schema, "", ())
-        types = Draft202012Validator.TYPE_CHECKER.redefine(
-            "array", lambda _, value: isinstance(value, (list, tuple))
-        )
-        extended: Any = extend(Draft202012Validator, type_checker=types)  # type: ignore[no-untyped-call]
-        self._validator = extended(python, registry=Registry())
+    def __init__(self, validator: Any, written: Mapping[str, str]) -> None:
+        self._validator = validator
+        self._written = written
 
     def is_valid(self, data: Any) -> bool:
         return not self.errors(data)
@@ -249,8 +258,8 @@ class _Python:
         pointer, keyword, wanted = tuple(error.absolute_path), str(error.validator), error.validator_value
         schema = error.schema if isinstance(error.schema, dict) else {}
         value = error.instance
-        if keyword == "pattern":
-            wanted = self._written.get(wanted, wanted)
+        if keyword in {"pattern", "format"}:
+            wanted, value = self._written.get(wanted, wanted), self._written.get(value, value)
         if keyword == "required":
             wanted = [key for key in wanted if key not in value]
         elif keyword in {"additionalProperties", "unevaluatedProperties"} and isinstance(value, dict):
@@ -271,3 +280,33 @@ class _Python:
             for nested in error.context or ():
                 branches[nested.schema_path[0]].append(self._read(nested))
         return SchemaError(pointer, keyword, wanted, value, schema, tuple(map(tuple, branches.values())))
+
+
+def _in_python(schema: Any) -> _Python:
+    from jsonschema import Draft202012Validator, exceptions
+    from jsonschema.validators import extend
+    from referencing import Registry
+
+    written: dict[str, str] = {}
+    python = _with_python_patterns(schema, written)
+    try:
+        Draft202012Validator.check_schema(python, format_checker=Draft202012Validator.FORMAT_CHECKER)
+    except exceptions.SchemaError as error:
+        raise InvalidSchema(error.message.partition("\n")[0], tuple(error.absolute_path)) from None
+    for reference in _dangling(schema):
+        raise InvalidSchema(f"the reference `{reference.value}` cannot be resolved", reference.pointer)
+    types = Draft202012Validator.TYPE_CHECKER.redefine(
+        "array", lambda _, value: isinstance(value, (list, tuple))
+    )
+    extended: Any = extend(Draft202012Validator, type_checker=types)  # type: ignore[no-untyped-call]
+    return _Python(extended(python, registry=Registry()), written)
+
+
+def _errors_in_python(schema: Any) -> tuple[SchemaError, ...]:
+    from jsonschema import Draft202012Validator
+
+    written: dict[str, str] = {}
+    python = _with_python_patterns(schema, written)
+    formats = Draft202012Validator.FORMAT_CHECKER
+    checker = Draft202012Validator(Draft202012Validator.META_SCHEMA, format_checker=formats)
+    return _Python(checker, written).errors(python)

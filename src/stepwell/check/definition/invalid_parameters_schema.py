@@ -39,8 +39,8 @@ from typing import Any, Final
 from stepwell.check.rule import FileScope, Finding, ViewScope
 from stepwell.model import StepDefinition
 from stepwell.model.layer import given_by
-from stepwell.model.schema import SHORT_FORM, compiled, expanded
-from stepwell.model.validator import InvalidSchema
+from stepwell.model.schema import SHORT_FORM, expanded
+from stepwell.model.schema_errors import explain_schema
 from stepwell.source.diagnostic import Severity
 from stepwell.source.document import Document, Pointer
 
@@ -89,12 +89,10 @@ def _faults(stated: Mapping[str, Any], whose: Callable[[Pointer], Document]) -> 
             whose(pointer).key_span(pointer),
             "list it once",
         )
-    try:
-        compiled(expanded(stated))
-    except InvalidSchema as fault:
-        place = (_FIELD, *fault.pointer)
+    for error in explain_schema(expanded(stated), whose, (_FIELD,)):
         yield Finding(
-            f"`parameters` is not a valid JSON Schema: {fault}",
-            whose(place).value_span(place),
-            "use JSON Schema draft 2020-12 without external references",
+            f"`parameters` is not a valid JSON Schema: {error.message}",
+            error.span or whose((_FIELD,)).key_span((_FIELD,)),
+            error.help or "use JSON Schema draft 2020-12 without external references",
+            fix=error.fix,
         )

@@ -8,7 +8,6 @@ from typing import Any, Final, final
 from stepwell.check.file import hide
 from stepwell.check.rule import by_place, ignores_in
 from stepwell.model import StepDefinition, schema, schema_errors
-from stepwell.model.validator import InvalidSchema
 from stepwell.resolve.view import View
 from stepwell.run.workflows.annotations import AnnotatedValue, annotated_values, filled, parted, whole_schema
 from stepwell.run.workflows.references import Referring, VisibleNames, names_of
@@ -175,16 +174,10 @@ class _Check:
         elif key == "provider_strategy" and isinstance(value, str):
             yield from self._strategy(value, pointer)
         elif key == "output_schema" and isinstance(value, Mapping):
-            try:
-                schema.compiled(value)
-            except InvalidSchema as error:
-                hint = "use a JSON Schema (draft 2020-12) without external references"
-                yield self._refer.finding_at(
-                    "invalid-output-schema",
-                    f"`output_schema` is not a valid schema: {error}",
-                    (*pointer, *error.pointer),
-                    hint,
-                )
+            for error in schema_errors.explain_schema(value, lambda _: self._document, pointer):
+                message = f"`output_schema` is not a valid schema: {error.message}"
+                hint = error.help or "use a JSON Schema (draft 2020-12) without external references"
+                yield Diagnostic("invalid-output-schema", Severity.ERROR, message, error.span, hint)
         elif isinstance(value, str):
             yield from self._refer.text(value, pointer, scope)
             yield from self._refer.path(value, pointer, reads=False)
