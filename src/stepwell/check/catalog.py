@@ -78,7 +78,7 @@ _MODULES: Final[Mapping[Occasion, tuple[str, ...]]] = MappingProxyType(
             "definition.invalid_parameters_schema",
             "definition.invalid_version_range",
         ),
-        "workspace": ("definition.developer_id_mismatch",),
+        "workspace": ("definition.developer_id_mismatch", "definition.not_in_vocabulary:check_workspace"),
         "layer": ("layers.duplicate_definition",),
         "shadow": ("layers.shadows_core",),
         "override": (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from types import MappingProxyType
 from typing import Final, NamedTuple, final
@@ -14,8 +14,9 @@ from stepwell.model.kinds import authored_in
 from stepwell.model.layer import Layer, Listed, Source
 from stepwell.model.settings import Project, Settings
 from stepwell.source.diagnostic import Diagnostic, Severity, Span
-from stepwell.source.document import Document, Pointer, without
+from stepwell.source.document import Document, Pointer, freeze_mapping, respelt, without
 from stepwell.source.read import parse
+from stepwell.source.spelling import closest
 from stepwell.source.tree import read_document
 
 __all__ = [
@@ -167,7 +168,7 @@ def _check(
     if ignores:
         findings, used = hide(findings, by_place(ignores))
     if broken or (findings and not is_served(findings)):
-        place = document.value_span(("name",))
+        place = stated.value_span(("name",))
         return CheckedFile(listed, name, place, None, findings, ignores, used, authored)
     return CheckedFile(listed, name, None, authored, findings, ignores, used)
 
@@ -181,27 +182,67 @@ def _valid_part(
 ) -> tuple[Document, tuple[Diagnostic, ...]]:
     """Return a document without its invalid values, for rules to run on the others; and all findings."""
     broken = {(fault.span.line, fault.span.column) for fault in faults if fault.span is not None}
-    findings = [
-        finding
-        for finding in schema_errors.explain(form, noun, document.data, lambda _: document)
-        if finding.span is None or (finding.span.line, finding.span.column) not in broken
-    ]
-    keys = document.data if faults else ()
+    part, names = document, dict(_respellings(form, document))
+    findings = _explained(form, noun, document)
+    # What a misspelt field contains is judged as if its name were right.
+    while names:
+        part = respelt(part, names)
+        findings = {**findings, **_explained(form, noun, part)}
+        names = dict(_respellings(form, part))
+    if form == "pipeline":
+        part = _with_ids(part)
+    keys = part.data if faults else ()
     invalid: set[Pointer] = {
-        (key,) for key in keys if any(_is_inside(fault.span, document.value_span((key,))) for fault in faults)
+        (key,) for key in keys if any(_is_inside(fault.span, part.value_span((key,))) for fault in faults)
     }
-    part = without(document, invalid)
+    part = without(part, invalid)
     # The parent of a removed value may be invalid in its turn, up to a field of the definition.
     while invalid := set(_invalid_values(form, part)):
         part = without(part, invalid)
-    return part, (*faults, *findings)
+    reported = (
+        finding
+        for finding in findings
+        if finding.span is None or (finding.span.line, finding.span.column) not in broken
+    )
+    return part, (*faults, *reported)
+
+
+def _explained(form: str, noun: str, document: Document) -> dict[Diagnostic, None]:
+    return dict.fromkeys(schema_errors.explain(form, noun, document.data, lambda _: document))
+
+
+def _with_ids(document: Document) -> Document:
+    """Return a pipeline whose steps without an id have a provisional one, so that they can be judged."""
+    steps = document.data.get("steps")
+    if not isinstance(steps, tuple):
+        return document
+    named = tuple(
+        freeze_mapping({"id": f"unnamed_{place}", **step}) if isinstance(step, Mapping) else step
+        for place, step in enumerate(steps)
+    )
+    return document._replace(data=freeze_mapping({**document.data, "steps": named}))
+
+
+def _respellings(form: str, document: Document) -> Iterator[tuple[Pointer, str]]:
+    """Yield each unknown field that resembles one that is not set, with the name of that one."""
+    for error in schema.errors_of(form, document.data):
+        if error.keyword == "additionalProperties":
+            free = {name for name in error.schema.get("properties", {}) if name not in error.value}
+            for key in error.wanted:
+                for name in closest(key, free):
+                    free.discard(name)
+                    yield (*error.pointer, key), name
 
 
 def _invalid_values(form: str, document: Document) -> Iterator[Pointer]:
     """Yield the smallest values to remove for the schema errors of a document."""
     for error in schema.errors_of(form, document.data):
-        extra = error.keyword == "additionalProperties"
-        for pointer in [(*error.pointer, key) for key in error.wanted] if extra else [error.pointer]:
+        pointers: Iterable[Pointer] = (error.pointer,)
+        if error.keyword == "additionalProperties":
+            pointers = ((*error.pointer, key) for key in error.wanted)
+        elif error.keyword == "uniqueItems":
+            pointers = ((*error.pointer, place) for place in schema_errors.repeated(error.value))
+        for pointer in pointers:
             if pointer:
                 is_entry = len(pointer) <= _ENTRY_DEPTH.get(str(pointer[0]), 0)
                 yield pointer[:1] if is_entry else pointer
@@ -226,19 +267,20 @@ def check_workspace_file(
     if isinstance(document, Diagnostic):
         empty = document.id == "empty-file"  # every field has a default
         return plain, () if empty else (document,)
+    findings: tuple[Diagnostic, ...] = ()
+    stated = document
     if not schema.fits("workspace", document.data):
-        return plain, tuple(
-            schema_errors.explain("workspace", "workspace", document.data, lambda _: document)
-        )
-    workspace = Workspace(workspace_id, document)
+        stated, findings = _valid_part("workspace", "workspace", document, ())
+    workspace = Workspace(workspace_id, stated)
     severities = project.settings.severities
-    scope = WorkspaceScope(Source(Layer.LOCAL, workspace_id, document), workspace)
-    findings = catalog.run(catalog.active("workspace", severities), scope)
+    scope = WorkspaceScope(Source(Layer.LOCAL, workspace_id, stated), workspace, project.settings)
+    served = plain if findings else workspace
+    findings = (*findings, *catalog.run(catalog.active("workspace", severities), scope))
     ignores = ignores_in(document)
     shown, used = hide(findings, by_place(ignores))
     suppressed = frozenset(used)
     unused = tuple(ignore for ignore in ignores if ignore not in suppressed)
-    return workspace, (*shown, *catalog.run(catalog.active("unused ignore", severities), unused))
+    return served, (*shown, *catalog.run(catalog.active("unused ignore", severities), unused))
 
 
 def hide(

@@ -23,6 +23,7 @@ __all__ = [
     "freeze",
     "freeze_mapping",
     "no_places",
+    "respelt",
     "span_of",
     "thaw",
     "without",
@@ -212,6 +213,46 @@ def _locate_without(locate: Callable[[str], TextMap], removed: frozenset[Pointer
 
     places = locate(text)
     return TextMap(remaining(places.keys), remaining(places.values))
+
+
+def respelt(document: Document, names: Mapping[Pointer, str]) -> Document:
+    """Return a document with other names for some of its keys; all spans remain."""
+    if not names:
+        return document
+    data = _renamed(document.data, (), names)
+    return document._replace(data=data, locate=_LocateRespelt(document.locate, FrozenMapping(names)))
+
+
+def _renamed(value: Any, at: Pointer, names: Mapping[Pointer, str]) -> Any:
+    if isinstance(value, Mapping):
+        pointers = ((key, (*at, key)) for key in value)
+        return FrozenMapping(
+            {names.get(inner, key): _renamed(value[key], inner, names) for key, inner in pointers}
+        )
+    if isinstance(value, tuple):
+        return tuple(_renamed(item, (*at, place), names) for place, item in enumerate(value))
+    return value
+
+
+@final
+@record
+class _LocateRespelt:
+    """``locate`` of a document with other names for some keys; equal for equal arguments."""
+
+    locate: Callable[[str], TextMap]
+    names: FrozenMapping[Pointer, str]
+
+    def __call__(self, text: str) -> TextMap:
+        def respelt(places: Mapping[Pointer, Stretch]) -> dict[Pointer, Stretch]:
+            return {
+                tuple(
+                    self.names.get(pointer[: depth + 1], step) for depth, step in enumerate(pointer)
+                ): stretch
+                for pointer, stretch in places.items()
+            }
+
+        places = self.locate(text)
+        return TextMap(respelt(places.keys), respelt(places.values))
 
 
 def span_of(path: str, text: str, stretch: Stretch) -> Span:

@@ -111,7 +111,9 @@ def closest(word: str, choices: Iterable[str], count: int = 1) -> tuple[str, ...
         return ()
     from difflib import get_close_matches  # slow to import, and only needed for mistakes
 
-    matches = get_close_matches(word.lower(), near, count, 0.7)
+    lower = word.lower()
+    swapped = [name for name in near if sorted(name) == sorted(lower)]  # `di` for `id`
+    matches = get_close_matches(lower, near, count, 0.7) or swapped
     return tuple(choice for item in matches for choice in near[item])[:count]
 
 

@@ -1,8 +1,9 @@
 """Value is not in the project's vocabulary.
 
 The lists in `[vocabulary]` of `stepwell.toml` restrict the allowed values of fields: `sagemaker_step_types`,
-`frameworks`, `environment_tags`, `compatibility_tags` and `capabilities` (also for `requires`). Fields
-without a list accept any value.
+`frameworks`, `environment_tags`, `compatibility_tags` and `capabilities` (also for `requires`). In
+`workspace.yaml`, `frameworks` and `environment_tags` also restrict `preferred_frameworks` and
+`environment_preferences`. Fields without a list accept any value.
 
 Passes:
 
@@ -27,10 +28,11 @@ Fails:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from stepwell.check.rule import FileScope, Finding
+from stepwell.check.rule import FileScope, Finding, WorkspaceScope
+from stepwell.model.settings import Settings
 from stepwell.source.diagnostic import Related, Severity
 from stepwell.source.document import Document
 from stepwell.source.spelling import closest, did_you_mean, respelled
@@ -48,19 +50,33 @@ FIELDS: Final = {
 """Vocabulary to the step fields that it restricts."""
 
 
+WORKSPACE_FIELDS: Final = {
+    "frameworks": ("preferred_frameworks",),
+    "environment_tags": ("environment_preferences",),
+}
+"""Vocabulary to the fields of a workspace that it restricts."""
+
+
 def check(scope: FileScope) -> Iterable[Finding]:
     if scope.kind.noun != "step":
         return ()
-    data = scope.source.document.data
+    return _outside(scope.settings, FIELDS, scope.source.document)
+
+
+def check_workspace(scope: WorkspaceScope) -> Iterable[Finding]:
+    return _outside(scope.settings, WORKSPACE_FIELDS, scope.source.document)
+
+
+def _outside(
+    settings: Settings, fields: Mapping[str, tuple[str, ...]], document: Document
+) -> tuple[Finding, ...]:
     findings: tuple[Finding, ...] = ()
-    for vocabulary, allowed in scope.settings.vocabulary.items():
-        for field in FIELDS[vocabulary]:
-            stated = data.get(field)
+    for vocabulary, allowed in settings.vocabulary.items():
+        for field in fields.get(vocabulary, ()):
+            stated = document.data.get(field)
             if stated is not None and stated not in allowed:  # a list is never in `allowed`
-                declared = scope.settings.declared("allowed values are listed in", "vocabulary", vocabulary)
-                findings += tuple(
-                    _compare(scope.source.document, declared, vocabulary, field, stated, allowed)
-                )
+                declared = settings.declared("allowed values are listed in", "vocabulary", vocabulary)
+                findings += tuple(_compare(document, declared, vocabulary, field, stated, allowed))
     return findings
 
 

@@ -37,6 +37,7 @@ from stepwell.check.pipeline_scope import PipelineScope
 from stepwell.check.rule import Finding
 from stepwell.model.graph.node import parameters_inside, texts_in
 from stepwell.source.diagnostic import Severity
+from stepwell.source.spelling import closest
 
 ID: Final = "embedded-parameter"
 SEVERITY: Final = Severity.ERROR
@@ -47,9 +48,10 @@ def check(scope: PipelineScope) -> Iterator[Finding]:
     for node in scope.nodes.values():
         for pointer, text in texts_in(node.config):
             for name in parameters_inside(text):
-                if name in known:
+                near = (name,) if name in known else closest(name, known)
+                if near:
                     yield Finding(
                         f"`${{{name}}}` is not replaced inside a longer text",
                         scope.at(node, "config", *pointer),
-                        f"make `${{{name}}}` the whole value, and move the rest into the parameter",
+                        f"make `${{{near[0]}}}` the whole value, and move the rest into the parameter",
                     )
