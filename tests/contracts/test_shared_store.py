@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import shutil
 import signal
@@ -12,6 +13,7 @@ import sys
 import tarfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -21,12 +23,13 @@ import pytest
 from tests.running import CONFIGURATION, SUMS, plan, single, states
 
 from stepwell.frontends import cli
-from stepwell.run.pipelines import Options, RunDatabase, RunRecord, run_plan
+from stepwell.run.pipelines import Options, RunDatabase, RunRecord, run_plan, shared_store
 from stepwell.run.pipelines.artifacts import digest_of, place_of
 from stepwell.run.pipelines.engines import Dask, EngineError, Local
-from stepwell.run.pipelines.shared_store import SharedStore, perform_apart
+from stepwell.run.pipelines.shared_store import Lease, SharedStore, perform_apart
 from stepwell.run.pipelines.task import Artifact, AttemptOutcome, Task
 from stepwell.run.pipelines.worker import keep_apart
+from stepwell.run.run_store import RunBusy
 from stepwell.source.remote import RemoteFault
 
 Project = Callable[[Mapping[str, "str | bytes"]], Path]
@@ -158,20 +161,18 @@ def test_a_run_is_resumed_on_another_machine(project: Project, cluster: Cluster,
     root = project({**SHARED, "src/scripts/total.py": "raise SystemExit(3)\n"})
     first = run(root, "Sums", Dask(cluster.address))
     assert states(first) == {"make": "done", "total": "failed"}
-    elsewhere = tmp_path / "elsewhere"
-    shutil.copytree(root, elsewhere, ignore=shutil.ignore_patterns(".stepwell"))
-    (elsewhere / "src/scripts/total.py").write_text(SHARED["src/scripts/total.py"])
-    with RunDatabase(str(elsewhere), STORE) as record:
+    other = elsewhere(root, tmp_path / "elsewhere")
+    (other / "src/scripts/total.py").write_text(SHARED["src/scripts/total.py"])
+    with RunDatabase(str(other), STORE) as record:
         seen = record.read(first.id)
     assert [(step.node, step.state, step.outputs) for step in seen.steps] == [
         (step.node, step.state, step.outputs) for step in first.steps
     ]
-    resumed = run(elsewhere, "Sums", Dask(cluster.address), resume=first.id)
+    resumed = run(other, "Sums", Dask(cluster.address), resume=first.id)
     assert states(resumed) == {"make": "done", "total": "done"}
     assert len(resumed.step("make").attempts) == 1
     assert (Path(resumed.folder) / "outputs/total.total").read_text() == '{"total": 3}'
-    third = tmp_path / "third"
-    shutil.copytree(elsewhere, third, ignore=shutil.ignore_patterns(".stepwell"))
+    third = elsewhere(other, tmp_path / "third")
     assert states(run(third, "Sums", Local(1))) == {"make": "cached", "total": "cached"}
 
 
@@ -259,6 +260,120 @@ def test_a_run_that_is_interrupted_stops_its_scripts_elsewhere(project: Project,
     running.communicate(timeout=60)
     assert running.returncode == 130
     wait_for(lambda: not Path(f"/proc/{pid}").exists(), 20)
+
+
+def elsewhere(root: Path, folder: Path) -> Path:
+    """A copy of a project on another machine, without its runs."""
+    shutil.copytree(root, folder, ignore=shutil.ignore_patterns(".stepwell"))
+    return folder
+
+
+def test_a_run_in_progress_on_another_machine_is_resumed_only_by_taking_over(
+    project: Project, cluster: Cluster, tmp_path: Path
+) -> None:
+    root = project(single(WAIT.format(seconds=300), OUT))
+    (root / "stepwell.toml").write_text(f'{CONFIGURATION}[runs]\nstore = "{STORE}"\n')
+    other = elsewhere(root, tmp_path / "elsewhere")
+    (other / "src/scripts/work.py").write_text(WAIT.format(seconds=0))
+
+    def process(folder: Path, *words: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-W", "ignore", "-m", "stepwell", "pipeline", "run", "Only", *words]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(
+            command, env=cluster.environment, cwd=folder, stdout=pipe, stderr=pipe, text=True
+        )
+
+    running = process(root)
+    runs = root / ".stepwell/runs"
+    wait_for(lambda: list(runs.glob("*/steps/it/1/sandbox/opt/ml/processing/output/pid")))
+    (run_id,) = (path.name for path in runs.iterdir() if path.is_dir())
+    rejected = process(other, "--resume", run_id)
+    out, err = rejected.communicate(timeout=60)
+    assert (rejected.returncode, out) == (2, "")
+    assert f"error: run {run_id} is in progress on another machine: started on " in err
+    assert f"(process {running.pid}) at 20" in err
+    assert "or now with --take-over" in err
+
+    running.kill()
+    running.communicate()
+    taken = process(other, "--resume", run_id, "--take-over")
+    out, err = taken.communicate(timeout=60)
+    assert (taken.returncode, "it  done" in out) == (0, True), err
+    shutil.copy(other / "src/scripts/work.py", root / "src/scripts/work.py")
+    ended = process(root, "--resume")  # with the record of the other machine
+    out, err = ended.communicate(timeout=60)
+    assert (ended.returncode, "it  done" in out) == (0, True), err
+    with RunDatabase(str(root)) as record:
+        assert [attempt.state.value for attempt in record.read(run_id).steps[0].attempts] == ["done"]
+
+
+def claim(store: SharedStore, *, known: str = "", is_new: bool = False, take_over: bool = False) -> Lease:
+    return store.claim("1-a", known=known, is_new=is_new, take_over=take_over)
+
+
+def test_one_of_many_machines_that_start_or_resume_a_run_receives_its_lease(tmp_path: Path) -> None:
+    stores = [SharedStore(f"file://{tmp_path}/store") for _ in range(8)]
+
+    def attempt(store: SharedStore) -> Lease | None:
+        with suppress(RunBusy):
+            return claim(store)
+        return None
+
+    with ThreadPoolExecutor(8) as pool:
+        leases = [lease for lease in pool.map(attempt, stores) if lease is not None]
+    assert len(leases) == 1
+    with leases[0], pytest.raises(RunBusy, match=r"run 1-a is in progress on another machine: started on .*"):
+        claim(stores[0])
+    with pytest.raises(RunBusy, match=r"run 1-a was started on .*: run the pipeline again for a new id"):
+        claim(stores[0], is_new=True)
+    with claim(stores[0]) as lease:  # released
+        assert lease.previous == leases[0].token
+        claim(stores[1], known=lease.token)  # of a process of this folder, which has ended
+
+
+def test_a_lease_is_renewed_and_expires(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared_store, "RENEWAL_SECONDS", 0.05)
+    monkeypatch.setattr(shared_store, "LEASE_SECONDS", 5.0)
+    store = SharedStore(f"file://{tmp_path}/store")
+    path = tmp_path / "store/leases/1-a/1.json"
+    lost = claim(store)
+    with lost:
+        first = json.loads(path.read_text())
+        wait_for(lambda: json.loads(path.read_text())["renewed"] > first["renewed"])
+        lost.check()
+        taken = claim(store, take_over=True)
+        with pytest.raises(RunBusy, match=r"run 1-a was stopped here: taken over by .* \(process \d+\)"):
+            wait_for(lost.check)
+    with pytest.raises(RunBusy, match="last seen"):
+        claim(store)
+    path = path.with_name("2.json")  # of a process that was killed
+    path.write_text(json.dumps({**json.loads(path.read_text()), "renewed": time.time() - 6}))
+    assert claim(store).previous == taken.token
+    path.with_name("3.json").write_text("{}")
+    with pytest.raises(RemoteFault, match="not a lease of a run"):
+        claim(store)
+
+
+def test_a_run_that_is_taken_over_stops(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_store, "RENEWAL_SECONDS", 0.1)
+    root, store = project(single(WAIT.format(seconds=300), OUT)), f"file://{tmp_path}/store"
+
+    def take_over() -> None:
+        runs = root / ".stepwell/runs"
+        wait_for(lambda: list(runs.glob("*/steps/it/1/sandbox/opt/ml/processing/output/pid")))
+        (run_id,) = (path.name for path in runs.iterdir() if path.is_dir())
+        SharedStore(store).claim(run_id, known="", is_new=False, take_over=True)
+
+    with ThreadPoolExecutor(1) as pool:
+        taken = pool.submit(take_over)
+        with pytest.raises(RunBusy, match="was stopped here: taken over by"):
+            run(root, "Only", Local(1), store=store)
+        taken.result()
+    with RunDatabase(str(root)) as record:
+        (step,) = record.read(record.last() or "").steps
+    assert step.state.value == "cancelled"
 
 
 class Apart:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, Final, final
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from stepwell.source.atomic_write import write_atomically
+from stepwell.source.atomic_write import write_atomically, write_new
 from stepwell.source.foreign_code import Contained, Translated, text_of
 from stepwell.source.tree import walk
 
@@ -318,11 +318,43 @@ class Connection:
                 file.flush()
                 system.put_file(file.name, fsspec.core.strip_protocol(url), callback=callback)
 
+    def create(self, url: str, content: bytes) -> bool:
+        """Write a file unless it exists, and return whether it was written.
+
+        S3, Google Cloud Storage and local folders let only one of several callers write it.
+
+        Raises:
+            RemoteFault: it cannot be written.
+        """
+        place = location(url, "")
+        with Translated(lambda error: _fault(url, error)):
+            try:
+                if is_url(place):
+                    import fsspec
+
+                    system = self._connected(url)
+                    system.pipe_file(fsspec.core.strip_protocol(url), content, mode="create")
+                else:
+                    _create_locally(place, content)
+            except FileExistsError:
+                return False
+        return True
+
     def _connected(self, url: str) -> Any:
         """Return the file system, which a forked process does not share with its parent."""
         if self._system is None or self._system[0] != os.getpid():
             self._system = os.getpid(), _system(url)[0]
         return self._system[1]
+
+
+def _create_locally(path: str, content: bytes) -> None:
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    unfinished = f"{path}.{os.urandom(8).hex()}.tmp"
+    write_new(unfinished, content)
+    try:
+        os.link(unfinished, path)
+    finally:
+        os.unlink(unfinished)
 
 
 def _read_locally(path: str, limit: int) -> bytes:

@@ -14,15 +14,18 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, final
 
 from stepwell.run.pipelines.artifacts import place_of
 from stepwell.run.pipelines.run_record import AttemptRecord, RunRecord, StepRecord
-from stepwell.run.pipelines.shared_store import SharedStore
+from stepwell.run.pipelines.shared_store import Lease, SharedStore
 from stepwell.run.pipelines.task import Artifact, AttemptOutcome, StepState
-from stepwell.run.run_store import RunStore, UnknownRun
+from stepwell.run.run_store import RunBusy, RunStore, UnknownRun
+from stepwell.source.atomic_write import write_atomically
 from stepwell.source.remote import RemoteFault
 
 __all__ = ["RunDatabase"]
@@ -95,6 +98,7 @@ class RunDatabase:
 
     def __init__(self, root: str, shared: str = "") -> None:
         self.shared = SharedStore(shared) if shared else None
+        self._lease: Lease | None = None
         self.store = RunStore(root)
         self.store.create()
         self.objects = os.path.join(self.store.folder, "objects")
@@ -141,8 +145,47 @@ class RunDatabase:
 
     def end(self, run: str, state: StepState) -> None:
         """Record the end of a run."""
-        self._base.execute("UPDATE runs SET state=?, ended=? WHERE id=?", (state.value, time.time(), run))
+        self._record_end(run, state)
         self._share(run)
+
+    def _record_end(self, run: str, state: StepState) -> None:
+        self._base.execute("UPDATE runs SET state=?, ended=? WHERE id=?", (state.value, time.time(), run))
+
+    @contextmanager
+    def claimed(self, run: str, *, is_new: bool, take_over: bool = False) -> Iterator[Lease | None]:
+        """Exclude other processes, and other machines that share the store, from executing a run.
+
+        Args:
+            take_over: whether to stop a run in progress on another machine.
+
+        Yields:
+            The lease of the run in the store, if there is one.
+
+        Raises:
+            RunBusy: the run is in progress elsewhere.
+            RemoteFault: the store cannot be used.
+        """
+        with self.store.locked(run):
+            if self.shared is None:
+                yield None
+                return
+            path = Path(self.store.folder_of(run), "lease")
+            known = path.read_text(encoding="utf-8") if path.exists() else ""
+            try:
+                lease = self.shared.claim(run, known=known, is_new=is_new, take_over=take_over)
+            except (RunBusy, RemoteFault):
+                if is_new:
+                    self._record_end(run, StepState.CANCELLED)
+                raise
+            with lease:
+                if lease.previous != known:  # another machine has executed the run since
+                    self._adopt(run)
+                write_atomically(path, lease.token)
+                self._lease = lease
+                try:
+                    yield lease
+                finally:
+                    self._lease = None
 
     def plan(self, run: str, steps: Iterator[tuple[str, str, str, tuple[str, ...]]]) -> None:
         """Write the steps of a run; existing states are kept.
@@ -165,6 +208,7 @@ class RunDatabase:
         for node in old - set(planned):
             self._base.execute("DELETE FROM steps WHERE run=? AND node=?", (run, node))
         self._base.execute("COMMIT")
+        self._share(run)
 
     def start_attempt(self, run: str, node: str, token: str, key: str, inputs: Mapping[str, str]) -> int:
         """Record a submitted attempt and return its number."""
@@ -245,7 +289,7 @@ class RunDatabase:
 
     def _share(self, run: str) -> None:
         """Copy the record of a run to the shared store."""
-        if self.shared is None:
+        if self.shared is None or (self._lease is not None and self._lease.is_lost()):
             return
         tables: dict[str, list[dict[str, Any]]] = {}
         for table, column in (("runs", "id"), ("steps", "run"), ("attempts", "run")):
@@ -255,7 +299,7 @@ class RunDatabase:
         self.shared.write(f"runs/{run}.json", json.dumps({"version": 1, **tables}))
 
     def _adopt(self, run: str) -> None:
-        """Copy the record of a run from the shared store, if it is there."""
+        """Replace the record of a run by that of the shared store, if it is there."""
         name = f"runs/{run}.json"
         content = self.shared.read(name) if self.shared is not None else None
         if content is None or self.shared is None:
@@ -270,16 +314,18 @@ class RunDatabase:
             raise RemoteFault(f"{self.shared.url}/{name}", "not a record of a run") from None
         os.makedirs(self.store.folder_of(run), exist_ok=True)
         self._base.execute("BEGIN IMMEDIATE")
+        (number,) = self._base.execute(
+            "SELECT COALESCE((SELECT number FROM runs WHERE id=?), MAX(number)+1, 1) FROM runs", (run,)
+        ).fetchone()
         for table, columns in _COLUMNS.items():
+            self._base.execute(f"DELETE FROM {table} WHERE {columns[0]}=?", (run,))  # noqa: S608
             marks = ",".join("?" * len(columns))
             for values in rows[table]:
                 self._base.execute(
-                    f"INSERT OR IGNORE INTO {table} ({','.join(columns)}) VALUES ({marks})",  # noqa: S608
+                    f"INSERT INTO {table} ({','.join(columns)}) VALUES ({marks})",  # noqa: S608
                     values,
                 )
-        self._base.execute(
-            "UPDATE runs SET number=(SELECT COALESCE(MAX(number),0)+1 FROM runs) WHERE id=?", (run,)
-        )
+        self._base.execute("UPDATE runs SET number=? WHERE id=?", (number, run))
         self._base.execute("COMMIT")
 
     def cached(self, key: str) -> tuple[Artifact, ...] | None:

@@ -6,8 +6,8 @@ import os
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack, closing, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, final
@@ -27,7 +27,7 @@ from stepwell.source.remote import RemoteFault, fetch, is_url, publish
 
 if TYPE_CHECKING:
     from stepwell.run.pipelines.engines.engine import Engine, Session
-    from stepwell.run.pipelines.shared_store import SharedStore
+    from stepwell.run.pipelines.shared_store import Lease, SharedStore
 
 __all__ = ["StateListener", "run_plan"]
 
@@ -50,6 +50,7 @@ def run_plan(
     options: Options | None = None,
     choice: StepSelection | None = None,
     resume: str | None = None,
+    take_over: bool = False,
     mode: str = "run",
     on_state: StateListener = lambda *_: None,
 ) -> RunRecord:
@@ -58,13 +59,14 @@ def run_plan(
     Args:
         choice: default: all steps.
         resume: id of a run of the same pipeline to continue; finished steps are not repeated.
+        take_over: whether to resume a run that is in progress on another machine, which stops there.
         mode: ``run`` or ``test``, for the record.
         on_state: called for every state change.
 
     Raises:
         PipelineError: the selection names an unknown step.
         UnknownRun: the run to resume does not exist.
-        RunBusy: another process is executing the run.
+        RunBusy: another process or machine executes the run.
         EngineError: the engine cannot be used.
         KeyboardInterrupt: re-raised after every script was stopped and recorded.
     """
@@ -79,16 +81,25 @@ def run_plan(
         before = record.read(resume)
         if before.pipeline != plan.pipeline.name:
             raise PipelineError(f"run {resume} belongs to pipeline `{before.pipeline}`")
-        known = {step.node: step for step in before.steps}
         run = resume
     else:
         run = record.begin(plan.pipeline.name, plan.pipeline.workspace, engine.name, mode, plan.parameters)
-    with record.store.locked(run):
+    with _reaching_store(), record.claimed(run, is_new=resume is None, take_over=take_over) as lease:
         if resume is not None:
+            known = {step.node: step for step in record.read(run).steps}
             record.resume(run, engine.name)
         publishes = mode == "run" and not plan.is_synthetic
         scheduler = _Scheduler(
-            plan, record, run, options or Options(), wanted, forced, known, on_state, publishes=publishes
+            plan,
+            record,
+            run,
+            options or Options(),
+            wanted,
+            forced,
+            known,
+            on_state,
+            lease=lease,
+            publishes=publishes,
         )
         state = StepState.CANCELLED
         try:
@@ -97,13 +108,19 @@ def run_plan(
                 undo.callback(scheduler.stop, session)
                 state = scheduler.run(session)
                 undo.pop_all()
-        except RemoteFault as error:
-            fault = f"the artifact store cannot be used: {error}; resume the run when it answers again"
-            raise EngineError(fault) from error
         finally:
             with suppress(RemoteFault):  # reported before, or repeated by the next run
                 record.end(run, state)
     return record.read(run)
+
+
+@contextmanager
+def _reaching_store() -> Iterator[None]:
+    try:
+        yield
+    except RemoteFault as error:
+        fault = f"the artifact store cannot be used: {error}; resume the run when it answers again"
+        raise EngineError(fault) from error
 
 
 @final
@@ -111,6 +128,7 @@ class _Scheduler:
     """Scheduler of one run.
 
     Args:
+        lease: of the run in the shared store, if there is one.
         publishes: whether outputs are copied to their targets.
     """
 
@@ -125,6 +143,7 @@ class _Scheduler:
         known: Mapping[str, StepRecord],
         on_state: StateListener,
         *,
+        lease: Lease | None,
         publishes: bool,
     ) -> None:
         self._plan, self._record, self._run, self._options = plan, record, run, options
@@ -143,7 +162,7 @@ class _Scheduler:
             for needed in step.needs:
                 self._below[needed].append(node)
         self._ready = deque(node for node in plan.steps if not self._open[node])
-        self._publishes = publishes
+        self._lease, self._publishes = lease, publishes
 
     def run(self, session: Session) -> StepState:
         """Run all selected steps."""
@@ -159,6 +178,8 @@ class _Scheduler:
             if not self._submitted and not self._ready:
                 break
             outcome = session.finished(1.0)
+            if self._lease is not None:
+                self._lease.check()
             if outcome is not None and outcome.token in self._submitted:
                 self._take(outcome, session)
         wanted = [self._states[node] for node in self._chosen]

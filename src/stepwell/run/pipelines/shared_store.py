@@ -4,28 +4,38 @@ from __future__ import annotations
 
 import json
 import os
+import platform
+import secrets
 import shutil
 import stat
 import tarfile
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final, final
 
 from stepwell.run.pipelines.artifacts import Unholdable, digest_of, place_of
 from stepwell.run.pipelines.task import Artifact, AttemptOutcome, StepState, Task
 from stepwell.run.pipelines.worker import LOG, perform
-from stepwell.source.remote import RemoteFault, exists, fetch, location, publish
+from stepwell.run.run_store import RunBusy
+from stepwell.source.remote import Connection, RemoteFault, exists, fetch, location, publish
 from stepwell.source.tree import walk
 
-__all__ = ["SharedStore", "perform_apart"]
+__all__ = ["Lease", "SharedStore", "perform_apart"]
 
 _FILE: Final = "file"
 """Name in the archive of an artifact that is one file; names in a folder follow ``folder/``."""
 _FOLDER: Final = "folder/"
+_TEXT_LIMIT: Final = 2**28
+_PATIENCE: Final = 30.0
+"""Seconds to wait for a small text."""
+LEASE_SECONDS: Final = 60.0
+"""Seconds after which a lease that is not renewed has expired."""
+RENEWAL_SECONDS: Final = 10.0
 _STOP_INTERVAL: Final = 5.0
 """Seconds between two queries whether the run was cancelled."""
 
@@ -43,6 +53,7 @@ class SharedStore:
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
+        self._connection = Connection(_PATIENCE)
 
     def has(self, digest: str) -> bool:
         """Return whether an artifact is there."""
@@ -100,18 +111,56 @@ class SharedStore:
 
     def read(self, name: str) -> str | None:
         """Return a small text, or ``None`` if it does not exist."""
-        url = self._at(name)
-        if not exists(url):
-            return None
-        with tempfile.TemporaryDirectory(prefix="stepwell-store-") as folder:
-            return Path(fetch(url, folder)).read_text(encoding="utf-8")
+        try:
+            return self._connection.read(self._at(name), _TEXT_LIMIT).decode("utf-8", "replace")
+        except RemoteFault as error:
+            if error.is_missing:
+                return None
+            raise
 
     def write(self, name: str, content: str) -> None:
         """Store a small text."""
-        with tempfile.TemporaryDirectory(prefix="stepwell-store-") as folder:
-            path = Path(folder, "text")
-            path.write_text(content, encoding="utf-8")
-            publish(str(path), self._at(name), "text")
+        self._connection.write(self._at(name), content.encode())
+
+    def create(self, name: str, content: str) -> bool:
+        """Store a small text unless it exists, and return whether it was stored."""
+        return self._connection.create(self._at(name), content.encode())
+
+    def claim(self, run: str, *, known: str, is_new: bool, take_over: bool) -> Lease:
+        """Return a new lease of a run.
+
+        Args:
+            known: token of the last lease of this folder, whose process has ended.
+            take_over: whether to end the lease of another machine.
+
+        Raises:
+            RunBusy: another machine executes the run.
+        """
+        while True:
+            number, last = self._last_lease(run)
+            if last is not None and is_new:
+                raise RunBusy(f"run {run} was started on {last.holder}: run the pipeline again for a new id")
+            if last is not None and not take_over:
+                last.check_free(run, known)
+            now = time.time()
+            state = _LeaseState(platform.node(), os.getpid(), now, now, secrets.token_hex(8))
+            if self.create(_lease_name(run, number + 1), state.text()):
+                return Lease(self, run, number + 1, state, "" if last is None else last.token)
+            take_over = False  # another machine was first
+
+    def lease_state(self, run: str, number: int) -> _LeaseState | None:
+        """Return a numbered lease of a run, or ``None`` if it does not exist."""
+        content = self.read(_lease_name(run, number))
+        try:
+            return None if content is None else _LeaseState(**json.loads(content))
+        except (ValueError, TypeError):
+            raise RemoteFault(self._at(_lease_name(run, number)), "not a lease of a run") from None
+
+    def _last_lease(self, run: str) -> tuple[int, _LeaseState | None]:
+        number, last = 0, None
+        while (state := self.lease_state(run, number + 1)) is not None:
+            number, last = number + 1, state
+        return number, last
 
     def stop(self, mark: str) -> None:
         """Cancel the attempts with a mark."""
@@ -126,6 +175,115 @@ class SharedStore:
 
     def _at(self, name: str) -> str:
         return location(f"{self.url}/{name}", "/")
+
+
+def _lease_name(run: str, number: int) -> str:
+    return f"leases/{run}/{number}.json"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _LeaseState:
+    """Content of a lease in the store.
+
+    Args:
+        began: seconds since 1970, as ``renewed``, by the clock of the holder.
+    """
+
+    host: str
+    process: int
+    began: float
+    renewed: float
+    token: str
+    is_released: bool = False
+
+    @property
+    def holder(self) -> str:
+        return f"{self.host} (process {self.process}) at {_utc(self.began)}"
+
+    def text(self) -> str:
+        return json.dumps(asdict(self))
+
+    def check_free(self, run: str, known: str) -> None:
+        """Raise ``RunBusy`` unless the lease was released, has expired, or is one of this folder."""
+        age = max(0.0, time.time() - self.renewed)
+        if self.is_released or age > LEASE_SECONDS or (self.token == known and self.host == platform.node()):
+            return
+        raise RunBusy(
+            f"run {run} is in progress on another machine: started on {self.holder}, last seen {age:.0f} s "
+            f"ago; if that process is gone, resume in {LEASE_SECONDS - age:.0f} s, or now with --take-over"
+        )
+
+
+@final
+class Lease:
+    """Right of this process to execute a run, renewed by a thread until the end of the block.
+
+    The leases of a run are numbered and the last one is valid. A store creates each number once, so that only
+    one of several machines receives it; a holder of an earlier number has lost the run.
+
+    Args:
+        previous: token of the lease before.
+    """
+
+    def __init__(self, store: SharedStore, run: str, number: int, state: _LeaseState, previous: str) -> None:
+        self.token, self.previous = state.token, previous
+        self._store, self._run, self._number, self._state = store, run, number, state
+        self._renewed = time.monotonic()
+        self._rejection = ""
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._renew, daemon=True)
+
+    def __enter__(self) -> Lease:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+        with suppress(RemoteFault):  # expires
+            if not self.is_lost():
+                self._write(replace(self._state, is_released=True))
+
+    def check(self) -> None:
+        """Check the result of the last renewal, without a connection.
+
+        Raises:
+            RunBusy: another machine has taken over the run, or may have.
+        """
+        if not self._rejection and time.monotonic() - self._renewed > LEASE_SECONDS:
+            self._rejection = f"the store did not answer for {LEASE_SECONDS:.0f} s; resume it when it does"
+        if self._rejection:
+            raise RunBusy(f"run {self._run} was stopped here: {self._rejection}")
+
+    def is_lost(self) -> bool:
+        """Return whether another machine has taken over the run.
+
+        Raises:
+            RemoteFault: the store cannot be used.
+        """
+        state = self._store.lease_state(self._run, self._number + 1)
+        if state is None:  # a store without conditional writes may have replaced this lease
+            state = self._store.lease_state(self._run, self._number)
+        if state is not None and state.token != self.token:
+            self._rejection = f"taken over by {state.holder}"
+        return bool(self._rejection)
+
+    def _renew(self) -> None:
+        while not self._ended.wait(RENEWAL_SECONDS):
+            with suppress(RemoteFault):
+                began = time.monotonic()
+                if self.is_lost():
+                    return
+                self._write(replace(self._state, renewed=time.time()))
+                self._renewed = began
+
+    def _write(self, state: _LeaseState) -> None:
+        self._store.write(_lease_name(self._run, self._number), state.text())
+
+
+def _utc(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
 
 
 def perform_apart(task: Task, scratch: str) -> tuple[AttemptOutcome, bytes]:
@@ -209,8 +367,6 @@ def _cancelled(store: SharedStore, mark: str, stop: str) -> Iterator[None]:
 
 
 def _failed(task: Task, fault: str) -> AttemptOutcome:
-    import time
-
     now = time.time()
     help_text = "check the store of `[runs]` in stepwell.toml, then resume the run"
     return AttemptOutcome(task.token, StepState.FAILED, now, now, fault=fault, kind="store", help=help_text)

@@ -306,6 +306,7 @@ def make_run(
     *,
     mode: str,
     resume: str | None = None,
+    take_over: bool = False,
     start: str | None = None,
     only: str | None = None,
 ) -> RunRecord:
@@ -342,6 +343,7 @@ def make_run(
             options=options,
             choice=StepSelection(start, only),
             resume=resume,
+            take_over=take_over,
             mode=mode,
             on_state=on_state,
         )

@@ -113,6 +113,11 @@ _LAST: Final = "the latest"
     "not run again.",
 )
 @click.option(
+    "--take-over",
+    is_flag=True,
+    help="With --resume: resume the run although it is in progress on another machine, which stops it there.",
+)
+@click.option(
     "--from", "start", metavar="STEP", help="Run this step and all downstream steps, ignoring cached results."
 )
 @click.option("--only", metavar="STEP", help="Run only this step, with the outputs of earlier runs.")
@@ -125,6 +130,7 @@ def command(
     workspace: str | None,
     settings: tuple[str, ...],
     resume: str | None,
+    take_over: bool,
     start: str | None,
     only: str | None,
     made_up: bool,
@@ -145,6 +151,8 @@ def command(
 
     if start is not None and only is not None:
         raise click.UsageError("--from cannot be used with --only")
+    if take_over and resume is None:
+        raise click.UsageError("--take-over needs --resume")
     registry, pipeline = open_pipeline(common, workspace, name)
     root = registry.project.root
     with RunDatabase(root, registry.project.settings.run_store) as record:
@@ -170,7 +178,15 @@ def command(
         started = time.time()
         try:
             run = make_run(
-                plan, record, run_options, common, mode="run", resume=resume, start=start, only=only
+                plan,
+                record,
+                run_options,
+                common,
+                mode="run",
+                resume=resume,
+                take_over=take_over,
+                start=start,
+                only=only,
             )
         except (KeyboardInterrupt, EngineError) as error:
             interrupted = record.last(name)
