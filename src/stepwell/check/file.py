@@ -235,17 +235,9 @@ def _respellings(form: str, document: Document) -> Iterator[tuple[Pointer, str]]
 
 
 def _invalid_values(form: str, document: Document) -> Iterator[Pointer]:
-    """Yield the smallest values to remove for the schema errors of a document."""
-    for error in schema.errors_of(form, document.data):
-        pointers: Iterable[Pointer] = (error.pointer,)
-        if error.keyword == "additionalProperties":
-            pointers = ((*error.pointer, key) for key in error.wanted)
-        elif error.keyword == "uniqueItems":
-            pointers = ((*error.pointer, place) for place in schema_errors.repeated(error.value))
-        for pointer in pointers:
-            if pointer:
-                is_entry = len(pointer) <= _ENTRY_DEPTH.get(str(pointer[0]), 0)
-                yield pointer[:1] if is_entry else pointer
+    for pointer in schema_errors.invalid_values(form, document.data):
+        is_entry = len(pointer) <= _ENTRY_DEPTH.get(str(pointer[0]), 0)
+        yield pointer[:1] if is_entry else pointer
 
 
 def _is_inside(inner: Span | None, outer: Span) -> bool:

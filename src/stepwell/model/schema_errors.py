@@ -15,7 +15,7 @@ from stepwell.source.scalars import resolve
 from stepwell.source.spelling import closest, did_you_mean, respelled, suggest
 from stepwell.source.wording import counted
 
-__all__ = ["SCHEMA_IDS", "explain", "explain_by", "explain_schema", "reasons", "repeated"]
+__all__ = ["SCHEMA_IDS", "explain", "explain_by", "explain_schema", "invalid_values", "reasons"]
 
 SCHEMA_IDS: Final = (
     "unknown-field",
@@ -107,7 +107,18 @@ def _findings(
                 yield finding
 
 
-def repeated(items: Sequence[Any]) -> Iterator[int]:
+def invalid_values(name: str, data: Mapping[str, Any]) -> Iterator[Pointer]:
+    """Yield the smallest values to remove for the errors of data under one of Stepwell's schemas."""
+    for error in errors_of(name, data):
+        pointers: Iterable[Pointer] = (error.pointer,)
+        if error.keyword == "additionalProperties":
+            pointers = ((*error.pointer, key) for key in error.wanted)
+        elif error.keyword == "uniqueItems":
+            pointers = ((*error.pointer, place) for place in _repeated(error.value))
+        yield from filter(None, pointers)
+
+
+def _repeated(items: Sequence[Any]) -> Iterator[int]:
     """Yield the position of each item that equals an earlier one."""
     known: set[str] = set()
     for place, item in enumerate(items):
@@ -296,7 +307,7 @@ class _Explained:
         yield self._at_value("wrong-form", message, None)
 
     def _repeated(self) -> Iterator[Diagnostic]:
-        for place in repeated(self._value):
+        for place in _repeated(self._value):
             item, pointer = _shown(self._value[place]), (*self._pointer, place)
             span = self._whose(pointer).value_span((*self._prefix, *pointer))
             message = f"{self._what()} contains `{item}` twice"

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple, final
 from stepwell.model import schema, schema_errors
 from stepwell.model.definition import RESERVED_ID
 from stepwell.source.diagnostic import Diagnostic, Related, Severity
-from stepwell.source.document import Document, Pointer
+from stepwell.source.document import Document, Pointer, without
 from stepwell.source.errors import ProjectError
 from stepwell.source.immutable import record
 from stepwell.source.spelling import Naming
@@ -258,9 +258,13 @@ def read_project(root: str, tree: Tree) -> Project | None:
     findings = _check(document, data, prefix)
     if not findings:
         return valid_project(root, tree, document, prefix)
-    usable = {key: value for key, value in data.items() if not any(key in bad for _, bad in findings)}
-    settings = replace(_settings(usable), config=document, prefix=prefix)
-    return Project(root, settings, tree, tuple(diagnostic for diagnostic, _ in findings))
+    invalid = {pointer for _, pointer in findings if pointer}
+    # An invalid item invalidates its setting: a vocabulary with a gap would reject what it should allow.
+    while invalid := invalid | {place[:2] for place in schema_errors.invalid_values("project", data)}:
+        document = without(document, [(*prefix, *pointer) for pointer in invalid])
+        data, invalid = _inside(document.data, prefix), set()
+    diagnostics = tuple(diagnostic for diagnostic, _ in findings)
+    return replace(valid_project(root, tree, document, prefix), diagnostics=diagnostics)
 
 
 def valid_project(root: str, tree: Tree, document: Document, prefix: Pointer) -> Project:
@@ -275,53 +279,38 @@ def valid_project(root: str, tree: Tree, document: Document, prefix: Pointer) ->
     return Project(root, replace(_settings(data), config=document, prefix=prefix), tree)
 
 
-def _check(document: Document, data: Mapping[str, Any], prefix: Pointer) -> list[tuple[Diagnostic, set[str]]]:
-    """Return findings about the configuration with the top-level keys that they invalidate."""
-    faults: list[tuple[Diagnostic, set[str]]] = []
+def _check(document: Document, data: Mapping[str, Any], prefix: Pointer) -> list[tuple[Diagnostic, Pointer]]:
+    """Return findings about the configuration; those about paths with the setting that they invalidate."""
+    faults: list[tuple[Diagnostic, Pointer]] = []
     if not schema.fits("project", data):
-        bad: set[str] = set()
-        diagnostics = list(
-            schema_errors.explain("project", "the configuration", data, _remembering(document, bad), prefix)
-        )
-        faults.extend((diagnostic, bad) for diagnostic in diagnostics)
-    paths = data.get("paths", {})
-    for key in ("core", "workspaces"):
-        value = paths.get(key) if isinstance(paths, Mapping) else None
-        if isinstance(value, str) and not _stays_inside(value):
-            faults.append((_outside(document, (*prefix, "paths", key), value), {"paths"}))
-    templates = _inside(data, ("templates", "path"))
-    if isinstance(templates, str) and not _stays_inside(templates):
-        faults.append((_outside(document, (*prefix, "templates", "path"), templates), {"templates"}))
+        explained = schema_errors.explain("project", "the configuration", data, lambda _: document, prefix)
+        faults.extend((diagnostic, ()) for diagnostic in explained)
+    settings: list[tuple[Pointer, Pointer]] = [
+        ((table, key), (table, key))
+        for table, key in (("paths", "core"), ("paths", "workspaces"), ("templates", "path"))
+    ]
     for table in ("references", "components"):
         sources = _inside(data, (table, "source"))
-        for place, value in enumerate(sources if isinstance(sources, tuple) else ()):
-            if isinstance(value, str) and not _stays_inside(value):
-                pointer = (*prefix, table, "source", place)
-                faults.append((_outside(document, pointer, value), {table}))
+        count = len(sources) if isinstance(sources, tuple) else 0
+        settings += [((table, "source", place), (table, "source")) for place in range(count)]
     targets = data.get("freeze", ())
     for place, target in enumerate(targets if isinstance(targets, tuple) else ()):
         aliases = _inside(target, ("alias",))
-        written: dict[Pointer, Any] = {("output",): _inside(target, ("output",))}
-        if isinstance(aliases, tuple):
-            written |= {("alias", at): path for at, path in enumerate(aliases)}
-        for where, path in written.items():
-            if isinstance(path, str) and not _stays_inside(path):
-                faults.append((_outside(document, (*prefix, "freeze", place, *where), path), {"freeze"}))
+        count = len(aliases) if isinstance(aliases, tuple) else 0
+        written = (("output",), *(("alias", at) for at in range(count)))
+        settings += [(("freeze", place, *where), ("freeze", place)) for where in written]
+    for pointer, setting in settings:
+        path = _inside(data, pointer)
+        if isinstance(path, str) and not _stays_inside(path):
+            faults.append((_outside(document, (*prefix, *pointer), path), setting))
     return faults
 
 
-def _inside(data: Any, pointer: tuple[str, ...]) -> Any:
+def _inside(data: Any, pointer: Pointer) -> Any:
     for step in pointer:
-        data = data.get(step) if isinstance(data, Mapping) else None
+        known = isinstance(data, Mapping) or isinstance(step, int)
+        data = (data[step] if isinstance(step, int) else data.get(step)) if known else None
     return data
-
-
-def _remembering(document: Document, bad: set[str]) -> Any:
-    def whose(pointer: Pointer) -> Document:
-        bad.update(str(step) for step in pointer[:1])
-        return document
-
-    return whose
 
 
 def _stays_inside(path: str) -> bool:
