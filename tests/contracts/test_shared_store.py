@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from tests.running import CONFIGURATION, SUMS, plan, single, states
@@ -30,6 +30,7 @@ from stepwell.run.pipelines.shared_store import Lease, SharedStore, perform_apar
 from stepwell.run.pipelines.task import Artifact, AttemptOutcome, Task
 from stepwell.run.pipelines.worker import keep_apart
 from stepwell.run.run_store import RunBusy
+from stepwell.source import remote
 from stepwell.source.remote import RemoteFault
 
 Project = Callable[[Mapping[str, "str | bytes"]], Path]
@@ -127,11 +128,19 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
 STORE = "s3://runs/here"
 
 
-def run(root: Path, name: str, engine: Any, *, resume: str | None = None, store: str = STORE) -> RunRecord:
+def run(
+    root: Path,
+    name: str,
+    engine: Any,
+    *,
+    resume: str | None = None,
+    store: str = STORE,
+    fetch: Literal["none", "final", "all"] = "final",
+) -> RunRecord:
     made, found = plan(root, name)
     assert [each.message for each in found] == []
     with RunDatabase(str(root), store) as record:
-        return run_plan(made, record, engine, options=Options(), resume=resume)
+        return run_plan(made, record, engine, options=Options(fetch=fetch), resume=resume)
 
 
 SHARED: Mapping[str, str] = {
@@ -155,6 +164,37 @@ def test_workers_that_share_only_the_store_run_a_pipeline(project: Project, clus
     assert [path for path in cluster.folder.rglob("*.csv") if "stepwell-objects" not in path.parts] == []
     log = Path(made.folder, made.steps[0].attempts[0].folder, "log.txt")
     assert log.is_file()
+
+
+def test_the_machine_that_schedules_fetches_only_requested_outputs(
+    project: Project, cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+
+    def fetch(url: str, folder: str) -> str:  # the workers are other processes
+        path = remote.fetch(url, folder)
+        sizes.append(Path(path).stat().st_size)
+        return path
+
+    monkeypatch.setattr(shared_store, "fetch", fetch)
+    sums = "registry.d/pipelines/sums.yaml"
+    root = project({**SHARED, sums: SHARED[sums].replace("rows: 3", "rows: 9999")})
+    first = run(root, "Sums", Dask(cluster.address), fetch="none")
+    assert (states(first), sizes) == ({"make": "done", "total": "done"}, [])
+    assert list(Path(first.folder, "outputs").iterdir()) == []
+    assert states(run(root, "Sums", Local(1), fetch="none")) == {"make": "cached", "total": "cached"}
+    assert sizes == []
+    resumed = run(root, "Sums", Dask(cluster.address), resume=first.id, fetch="final")
+    assert states(resumed) == {"make": "done", "total": "done"}
+    assert sizes == [10240]  # an archive of one small file
+    assert [path.name for path in Path(first.folder, "outputs").iterdir()] == ["total.total"]
+    run(root, "Sums", Dask(cluster.address), resume=first.id, fetch="all")
+    assert len(sizes) == 2
+    assert sizes[1] > 60000, sizes
+    other = elsewhere(root, tmp_path / "elsewhere")
+    (other / "src/scripts/total.py").write_text(SHARED["src/scripts/total.py"] + "\n# changed\n")
+    assert states(run(other, "Sums", Local(1), fetch="none")) == {"make": "cached", "total": "done"}
+    assert sizes[2:] == [sizes[1]]  # the input of a step that runs here
 
 
 def test_a_run_is_resumed_on_another_machine(project: Project, cluster: Cluster, tmp_path: Path) -> None:
@@ -426,13 +466,15 @@ def test_an_attempt_needs_only_the_store_and_the_task(
         path.write_bytes(b"no archive")
     shutil.rmtree(scratch / "stepwell-objects")
     shutil.rmtree(root / ".stepwell")
+    assert "cannot fetch the inputs: " in run(root, "Sums", Apart(scratch), store=store).steps[1].fault
+    (root / "src/scripts/total.py").write_text(SHARED["src/scripts/total.py"])
     with pytest.raises(EngineError, match=r"the artifact store cannot be used: .*not an artifact"):
         run(root, "Sums", Apart(scratch), store=store)
     monkeypatch.setenv("PATH", "/bin:/of/the/worker")
     script = "import os\nopen('/opt/ml/processing/output/a', 'w').write(os.environ['PATH'])\n"
     root = project(single(script, OUT))
     with RunDatabase(str(root), store) as record:
-        options = Options(machine={"PATH": "/of/the/scheduler"})
+        options = Options(machine={"PATH": "/of/the/scheduler"}, fetch="final")
         done = run_plan(plan(root, "Only")[0], record, Apart(scratch), options=options)
     assert (Path(done.folder) / "outputs/it.out/a").read_text() == "/bin:/of/the/worker"
 

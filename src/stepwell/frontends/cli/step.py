@@ -179,7 +179,7 @@ def _run(
             write_json(pipeline_run_output(None, root, findings))
         return 1
     with RunDatabase(root, registry.project.settings.run_store) as record:
-        result = make_run(plan, record, run_options, common, mode=mode)
+        result = make_run(plan, record, replace(run_options, fetch="all"), common, mode=mode)
     if form == "json":
         write_json(pipeline_run_output(result, root, findings))
     elif not (common.quiet and result.state.is_good):

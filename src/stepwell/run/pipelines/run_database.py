@@ -283,7 +283,8 @@ class RunDatabase:
         self._base.execute("COMMIT")
         if self.shared is not None and state is StepState.DONE:
             for artifact in outputs:
-                self.shared.put(artifact.digest, place_of(self.objects, artifact.digest))
+                if self.is_here(artifact.digest):  # else stored by a worker
+                    self.shared.put(artifact.digest, place_of(self.objects, artifact.digest))
             self.shared.remember(key, outputs)
             self._share(run)
 
@@ -337,18 +338,25 @@ class RunDatabase:
         return outputs if outputs is not None and self.has(outputs) else None
 
     def has(self, outputs: tuple[Artifact, ...]) -> bool:
-        """Return whether outputs still exist, here or in the shared store, from where they are copied."""
+        """Return whether outputs still exist, here or in the shared store."""
         return all(
-            os.path.lexists(place_of(self.objects, artifact.digest)) or self._fetched(artifact.digest)
+            self.is_here(artifact.digest) or (self.shared is not None and self.shared.has(artifact.digest))
             for artifact in outputs
         )
 
-    def _fetched(self, digest: str) -> bool:
-        if self.shared is None or not self.shared.has(digest):
-            return False
-        os.makedirs(self.objects, exist_ok=True)
-        self.shared.get(digest, self.objects)
-        return True
+    def is_here(self, digest: str) -> bool:
+        """Return whether an artifact is on this machine."""
+        return os.path.lexists(place_of(self.objects, digest))
+
+    def bring(self, digest: str) -> None:
+        """Copy an artifact from the shared store, unless it is on this machine.
+
+        Raises:
+            RemoteFault: the store cannot be used.
+        """
+        if self.shared is not None and not self.is_here(digest):
+            os.makedirs(self.objects, exist_ok=True)
+            self.shared.get(digest, self.objects)
 
     def last(self, pipeline: str | None = None, before: str | None = None) -> str | None:
         """Return the id of the latest run.

@@ -182,8 +182,25 @@ class _Scheduler:
                 self._lease.check()
             if outcome is not None and outcome.token in self._submitted:
                 self._take(outcome, session)
+        self._bring_outputs()
         wanted = [self._states[node] for node in self._chosen]
         return StepState.DONE if all(state.is_good for state in wanted) else StepState.FAILED
+
+    def _bring_outputs(self) -> None:
+        """Copy the requested outputs from the shared store."""
+        if self._options.fetch == "none":
+            return
+        read = {
+            (feed.output.node, feed.output.output)
+            for step in self._plan.steps.values()
+            for feed in step.inputs
+            if feed.output is not None
+        }
+        for node, outputs in self._outputs.items():
+            for artifact in outputs.values():
+                if self._options.fetch == "all" or (node, artifact.name) not in read:
+                    self._record.bring(artifact.digest)
+                    self._link(node, artifact)
 
     def stop(self, session: Session) -> None:
         """Stop every script and record the cancellation."""
@@ -241,10 +258,11 @@ class _Scheduler:
                 self._end(node, StepState.FAILED, key=key, inputs=inputs, fault=fault, kind="engine")
                 return
         shared = None if getattr(session, "shares_folders", True) else self._record.shared
-        if shared is not None:
-            for port in ports:
-                if port.digest:
-                    shared.put(port.digest, port.source)
+        for feed, port in zip(step.inputs, ports, strict=True):
+            if shared is None and feed.output is not None and port.digest:
+                self._record.bring(port.digest)
+            elif shared is not None and port.digest and os.path.lexists(port.source):
+                shared.put(port.digest, port.source)
         self._submit(_Submission(self._task(step, key, ports, shared), inputs), session)
 
     def _reusable(self, node: str, key: str) -> tuple[tuple[Artifact, ...] | None, StepState]:
@@ -298,6 +316,7 @@ class _Scheduler:
         for artifact in outputs:
             target = step.targets.get(artifact.name)
             if target and self._publishes:
+                self._record.bring(artifact.digest)
                 place = place_of(self._record.objects, artifact.digest)
                 try:
                     publish(place, target, names.get(artifact.name, artifact.name))
@@ -407,13 +426,14 @@ class _Scheduler:
                 self._ready.append(below)
 
     def _link(self, node: str, artifact: Artifact) -> None:
-        """Create a link to an output in the folder of the run."""
+        """Create a link to an output in the folder of the run, if it is on this machine."""
         folder = os.path.join(self._folder, "outputs")
         link = os.path.join(folder, quote(f"{node}.{artifact.name}", safe=""))
         os.makedirs(folder, exist_ok=True)
         with suppress(FileNotFoundError):
             os.unlink(link)
-        os.symlink(os.path.relpath(place_of(self._record.objects, artifact.digest), folder), link)
+        if self._record.is_here(artifact.digest):
+            os.symlink(os.path.relpath(place_of(self._record.objects, artifact.digest), folder), link)
 
     def _declarations(self, node: str, outcome: AttemptOutcome) -> str:
         """Return the locations that declare the port of a failure."""

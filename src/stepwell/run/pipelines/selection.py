@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import final
+from typing import Literal, final
 
 from stepwell.live.registry import Registry
 from stepwell.model.graph import Pipeline
@@ -97,12 +97,14 @@ class Options:
         limits: of each attempt.
         cache: whether to reuse outputs of earlier runs.
         machine: environment variables that every script gets, e.g. ``PATH``.
+        fetch: outputs to copy from the shared store at the end; ``final`` are those that no step reads.
     """
 
     retries: int = 0
     limits: AttemptLimits = field(default_factory=AttemptLimits)
     cache: bool = True
     machine: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({"PATH": os.defpath}))
+    fetch: Literal["none", "final", "all"] = "none"
 
 
 @final

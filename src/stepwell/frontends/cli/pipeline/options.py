@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar, final
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, final
 
 import click
 from click.shell_completion import CompletionItem
@@ -130,6 +130,7 @@ class RunOptions:
     cache: bool
     data: str | None
     report: str | None
+    fetch: Literal["none", "final", "all"] = "none"
 
 
 def engine_options(command: F) -> Callable[..., Any]:
@@ -331,6 +332,7 @@ def make_run(
         AttemptLimits(run_options.timeout, run_options.disk * 2**20),
         run_options.cache,
         machine,
+        run_options.fetch,
     )
     if run_options.scheduler is not None and not common.quiet:
         limit = f"at most {run_options.connect_timeout:g} s"

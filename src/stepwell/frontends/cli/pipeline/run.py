@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import click
 
@@ -121,6 +122,13 @@ _LAST: Final = "the latest"
     "--from", "start", metavar="STEP", help="Run this step and all downstream steps, ignoring cached results."
 )
 @click.option("--only", metavar="STEP", help="Run only this step, with the outputs of earlier runs.")
+@click.option(
+    "--fetch",
+    type=click.Choice(["none", "final", "all"]),
+    default="none",
+    show_default=True,
+    help="With a store of runs: copy these outputs from it; `final` are those that no step reads.",
+)
 @click.option("--made-up", is_flag=True, help="Use synthetic data for inputs without a source.")
 @engine_options
 @format_option("text", "json")
@@ -133,6 +141,7 @@ def command(
     take_over: bool,
     start: str | None,
     only: str | None,
+    fetch: Literal["none", "final", "all"],
     made_up: bool,
     run_options: RunOptions,
     form: str,
@@ -180,7 +189,7 @@ def command(
             run = make_run(
                 plan,
                 record,
-                run_options,
+                replace(run_options, fetch=fetch),
                 common,
                 mode="run",
                 resume=resume,
@@ -198,23 +207,27 @@ def command(
                     sys.stdout.flush()
                     _print_next(stopped)
             raise
+        is_elsewhere = not all(record.is_here(output.digest) for step in run.steps for output in step.outputs)
     if form == "json":
         _write(run, root, findings)
     else:
         if not (common.quiet and run.state.is_good):
             sys.stdout.writelines(f"{line}\n" for line in run_lines(run, root, started))
             sys.stdout.flush()
-        if form == "text" and not run.state.is_good and not common.quiet:
-            _print_next(run)
+        if form == "text" and not common.quiet:
+            if not run.state.is_good:
+                _print_next(run)
+            elif is_elsewhere and fetch == "none":
+                _print_next(run, " --fetch final", "copies the final outputs from the store")
     if run_options.report is not None:
         write_report(pipeline, run, root, run_options.report, common)
     return exit_code_of(run.state)
 
 
-def _print_next(run: RunRecord) -> None:
+def _print_next(run: RunRecord, more: str = "", effect: str = "reuses the completed steps") -> None:
     workspace = f" --workspace {run.workspace}" if run.workspace is not None else ""
-    command = f"stepwell pipeline run {run.pipeline}{workspace} --resume {run.id}"
-    click.echo(f"next: {command}, which reuses the completed steps", err=True)
+    command = f"stepwell pipeline run {run.pipeline}{workspace} --resume {run.id}{more}"
+    click.echo(f"next: {command}, which {effect}", err=True)
 
 
 def _write(run: RunRecord | None, root: str, findings: Iterable[Diagnostic]) -> None:
