@@ -213,6 +213,37 @@ def reported(folder: Path, steps: str) -> list[str]:
             id="an output schema that is none",
         ),
         pytest.param(
+            "- name: a\n  type: test_ehco\n  condition: a adn b\n"
+            "- name: b\n  condition: c adn d\n  output_schema: {type: objekt, required: c}",
+            [
+                (
+                    "5:13 error[unknown-step-type] unknown step type `test_ehco` in the core "
+                    "(did you mean `test_echo`?)"
+                ),
+                (
+                    "6:18 error[bad-expression] `a adn b` is invalid: unexpected `adn` (write an expression "
+                    "like `steps.first.text`, `length(items) > 2` or `a == 'b' and not c`)"
+                ),
+                (
+                    "7:7 error[missing-field] `workflow.steps[1]` requires the field `type` "
+                    "(add a line `type: …`)"
+                ),
+                (
+                    "8:18 error[bad-expression] `c adn d` is invalid: unexpected `adn` (write an expression "
+                    "like `steps.first.text`, `length(items) > 2` or `a == 'b' and not c`)"
+                ),
+                (
+                    "9:29 error[invalid-output-schema] `output_schema` is not a valid schema: `objekt` is "
+                    "not an allowed value of `type` (did you mean `object`?)"
+                ),
+                (
+                    "9:47 error[invalid-output-schema] `output_schema` is not a valid schema: `required` "
+                    "must be a list, got text (write a list: [c])"
+                ),
+            ],
+            id="steps of an unknown type and without one",
+        ),
+        pytest.param(
             "- name: loop\n  type: while_loop\n  condition: not steps.test.ok\n"
             "  max_iterations: 9999\n  steps:\n"
             "    - {name: mend, type: claude, prompt: [{type: previous_response, step: test}]}\n"

@@ -145,19 +145,17 @@ class _Check:
                 scope.before.add(name)
 
     def _step(self, here: Pointer, step: Mapping[str, Any], scope: VisibleNames) -> Iterator[Diagnostic]:
-        kind = step.get("type")
-        if not isinstance(kind, str) or not kind:
-            return  # reported by the schema
-        definition = type_of(self._view, kind)
-        if definition is None:
-            yield self._unknown_type(kind, (*here, "type"))
-            return
-        described = parameters_of(definition)
+        kind, definition = step.get("type"), None
+        if isinstance(kind, str) and kind:  # the schema reports a missing type
+            definition = type_of(self._view, kind)
+            if definition is None:
+                yield self._unknown_type(kind, (*here, "type"))
+        described: Mapping[str, Any] = {} if definition is None else parameters_of(definition)
         general, parameters = parted(step, described)
-        noun = f"step `{step['name']}`" if isinstance(step.get("name"), str) else "step"
-        whole = {**step, **filled(parameters, described, self._defaults)}
-        problems = list(_explained(whole_schema(described), noun, whole, lambda _: self._document, here))
-        yield from problems
+        if definition is not None:
+            noun = f"step `{step['name']}`" if isinstance(step.get("name"), str) else "step"
+            whole = {**step, **filled(parameters, described, self._defaults)}
+            yield from _explained(whole_schema(described), noun, whole, lambda _: self._document, here)
         for key in ("condition", "output_to_file", "output_schema", "provider_strategy"):
             if key in general:
                 yield from self._general(key, general[key], (*here, key), scope)
