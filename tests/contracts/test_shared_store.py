@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tarfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -64,11 +64,39 @@ def listens(port: int) -> bool:
     return False
 
 
-class Cluster:
-    """moto's S3 server, a Dask scheduler, and two workers with a folder each."""
+class Network:
+    """A network namespace that reaches only this machine, and in which a folder is empty."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, number: int, hidden: Path) -> None:
+        self.name, subnet = f"stepwell-{os.getpid()}-{number}", f"198.18.{os.getpid() % 250}.{4 * number}"
+        self.near, self.far = (f"{subnet.rpartition('.')[0]}.{4 * number + host}" for host in (1, 2))
+        hide = 'mount -t tmpfs none "$0" && exec "$@"'
+        self.command = ["ip", "netns", "exec", self.name, "sh", "-c", hide, str(hidden)]
+        outside, inside = (f"sw{os.getpid() % 10**7}{end}{number}" for end in "oi")
+        self.configure("netns", "add", self.name)
+        self.configure("link", "add", outside, "type", "veth", "peer", "name", inside, "netns", self.name)
+        self.configure("address", "add", f"{self.near}/30", "dev", outside)
+        self.configure("link", "set", outside, "up")
+        self.configure("-n", self.name, "address", "add", f"{self.far}/30", "dev", inside)
+        for device in ("lo", inside):
+            self.configure("-n", self.name, "link", "set", device, "up")
+
+    def configure(self, *words: str) -> None:
+        done = subprocess.run(["ip", *words], capture_output=True, text=True, check=False)
+        if done.returncode:
+            self.remove()
+            pytest.skip(f"network namespaces cannot be made here: {done.stderr.strip()}")
+
+    def remove(self) -> None:
+        subprocess.run(["ip", "netns", "delete", self.name], capture_output=True, check=False)
+
+
+class Cluster:
+    """moto's S3 server, a Dask scheduler, and two workers with a folder each, and a network if given."""
+
+    def __init__(self, folder: Path, networks: Sequence[Network] = ()) -> None:
+        self.folder, self.networks = folder, networks
+        self.host = "0.0.0.0" if networks else "127.0.0.1"  # noqa: S104 - no address that others reach
         self.store_port, self.port = free_port(), free_port()
         self.environment = {
             **os.environ,
@@ -79,14 +107,14 @@ class Cluster:
             "AWS_MAX_ATTEMPTS": "1",
         }
         self.address = f"tcp://127.0.0.1:{self.port}"
-        self.store = self.start("-c", MOTO, "-H", "127.0.0.1", "-p", str(self.store_port))
+        self.store = self.start("-c", MOTO, "-H", self.host, "-p", str(self.store_port))
         wait_for(lambda: listens(self.store_port))
         self.workers: list[subprocess.Popen[bytes]] = []
         self.begin()
 
     def begin(self) -> None:
         """Start the scheduler and the workers."""
-        command = ("-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", str(self.port))
+        command = ("-m", "distributed.cli.dask_scheduler", "--host", self.host, "--port", str(self.port))
         self.scheduler = self.start(*command, "--no-dashboard")
         wait_for(lambda: listens(self.port))
         for number in range(2):
@@ -96,11 +124,19 @@ class Cluster:
         place = self.folder / f"worker-{number}"
         place.mkdir(exist_ok=True)
         words = ("--nthreads", "1", "--no-dashboard", "--no-nanny", "--local-directory", str(place))
-        self.workers.append(self.start("-m", "distributed.cli.dask_worker", self.address, *words, cwd=place))
+        network = self.networks[number] if self.networks else None
+        address = self.address if network is None else f"tcp://{network.near}:{self.port}"
+        command = ("-m", "distributed.cli.dask_worker", address, *words)
+        self.workers.append(self.start(*command, cwd=place, network=network))
 
-    def start(self, *words: str, cwd: Path | None = None) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-W", "ignore", *words]
-        return subprocess.Popen(command, env=self.environment, cwd=cwd or self.folder, **QUIET)
+    def start(
+        self, *words: str, cwd: Path | None = None, network: Network | None = None
+    ) -> subprocess.Popen[bytes]:
+        command, environment = [sys.executable, "-W", "ignore", *words], self.environment
+        if network is not None:
+            command = [*network.command, *command]
+            environment = {**environment, "AWS_ENDPOINT_URL": f"http://{network.near}:{self.store_port}"}
+        return subprocess.Popen(command, env=environment, cwd=cwd or self.folder, **QUIET)
 
     def end(self) -> None:
         for process in (self.store, self.scheduler, *self.workers):
@@ -109,12 +145,29 @@ class Cluster:
 
 
 @pytest.fixture
-def cluster(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+def networks(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sequence[Network]]:
+    """No networks, or as many as a test requests with an indirect parameter."""
+    made: list[Network] = []
+    if getattr(request, "param", 0) and shutil.which("ip") is None:
+        pytest.skip("network namespaces cannot be made here: `ip` is not installed")
+    try:
+        for number in range(getattr(request, "param", 0)):
+            made.append(Network(number, tmp_path))  # noqa: PERF401 - each is removed if a later one fails
+        yield made
+    finally:
+        for network in made:
+            network.remove()
+
+
+@pytest.fixture
+def cluster(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, networks: Sequence[Network]
+) -> Iterator[Cluster]:
     for name in ("s3fs", "flask_cors", "distributed", "boto3"):
         pytest.importorskip(name)
     import boto3
 
-    made = Cluster(tmp_path_factory.mktemp("cluster"))
+    made = Cluster(tmp_path_factory.mktemp("cluster"), networks)
     for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
         monkeypatch.setenv(name, made.environment[name])
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
@@ -164,6 +217,39 @@ def test_workers_that_share_only_the_store_run_a_pipeline(project: Project, clus
     assert [path for path in cluster.folder.rglob("*.csv") if "stepwell-objects" not in path.parts] == []
     log = Path(made.folder, made.steps[0].attempts[0].folder, "log.txt")
     assert log.is_file()
+
+
+@pytest.mark.parametrize("networks", [2], indirect=True)
+def test_workers_in_separate_networks_run_a_pipeline(
+    project: Project, cluster: Cluster, networks: Sequence[Network]
+) -> None:
+    steps = "".join(
+        f"  - {{id: make_{rows}, step: Make, config: {{rows: {rows}}}}}\n"
+        f"  - {{id: total_{rows}, step: Total, inputs: {{rows: make_{rows}.rows}}}}\n"
+        for rows in (3, 4)
+    )
+    root = project(
+        {
+            **SHARED,
+            "registry.d/pipelines/sums.yaml": f"name: Sums\ndescription: Two sums.\nsteps:\n{steps}",
+            "src/scripts/make.py": "import time\ntime.sleep(3)\n" + SHARED["src/scripts/make.py"],
+        }
+    )
+    for network, other in (networks, networks[::-1]):
+        connect = (
+            "import os, socket, sys; print(os.listdir(sys.argv[1]), flush=True); socket.create_connection"
+        )
+        script = f"{connect}(({other.far!r}, 1), 1)"
+        command = [*network.command, sys.executable, "-c", script, str(root.parent)]
+        isolated = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert isolated.stdout == "[]\n"
+        assert "Network is unreachable" in isolated.stderr
+    made = run(root, "Sums", Dask(cluster.address))
+    assert set(states(made).values()) == {"done"}, [step.fault for step in made.steps]
+    totals = [(Path(made.folder) / f"outputs/total_{rows}.total").read_text() for rows in (3, 4)]
+    assert totals == ['{"total": 3}', '{"total": 6}']
+    workers = {attempt.worker.rpartition(":")[0] for step in made.steps for attempt in step.attempts}
+    assert workers == {f"tcp://{network.far}" for network in networks}
 
 
 def test_the_machine_that_schedules_fetches_only_requested_outputs(
