@@ -42,7 +42,7 @@ def block(finding: Diagnostic, *, color: bool) -> str:
     margin = " " * (len(number) + 2)
     if span is not None:
         lines.append(f"{margin[1:]}{paint('-->', _GUTTER)} {visible(span.path)}:{number}:{span.column}")
-    if span is not None and (span.text or not _starts_file(span)):
+    if span is not None and (span.text or not _is_whole_file(span)):
         bar = margin + paint("|", _GUTTER)
         source, offset, carets = _underlined(span)
         marks = "^" * carets
@@ -100,8 +100,8 @@ def _drawn(text: str) -> str:
 
 def _place(span: Span) -> str:
     path = visible(span.path)
-    return path if _starts_file(span) else f"{path}:{span.line}:{span.column}"
+    return path if _is_whole_file(span) else f"{path}:{span.line}:{span.column}"
 
 
-def _starts_file(span: Span) -> bool:
-    return span.line == 1 and span.column == 1
+def _is_whole_file(span: Span) -> bool:
+    return (span.line, span.column, span.end_line, span.end_column) == (1, 1, 1, 1)
