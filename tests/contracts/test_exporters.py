@@ -78,7 +78,8 @@ def pipelines(draw: st.DrawFn) -> Pipeline:
         )
         for one in draw(st.lists(st.sampled_from(IDS), unique=True, max_size=4))
     }
-    return Pipeline("Any", draw(TEXTS), draw(st.dictionaries(st.just("rows"), VALUES)), nodes)
+    names = st.sampled_from(["rows", "items", "__init__", "class", "a-b", "x$(touch pwned)", "größe", ""])
+    return Pipeline("Any", draw(TEXTS), draw(st.dictionaries(names, VALUES)), nodes)
 
 
 def reads(system: str, text: str) -> Any:
@@ -103,6 +104,7 @@ def test_any_graph_is_exported_or_the_error_has_a_reason(system: str, made: Pipe
     )
     assert find_exporter(system)(made) == told
     if not told.diagnostics:
+        assert all(name.isascii() and name.isidentifier() for name in made.parameters)
         assert reads(system, told.value)
 
 

@@ -327,6 +327,7 @@ class _Explained:
         owner = f"`{_dotted(self._pointer[:-1])}`" if self._pointer[:-1] else self._whole()
         rule = self._error.schema
         wanted = "must be regular expressions" if rule == {"format": "regex"} else f"must match {_code(rule)}"
+        wanted = rule.get("patternErrorMessage", wanted) if isinstance(rule, Mapping) else wanted
         message = f"{owner} has the key `{_shown(self._pointer[-1])}`, keys {wanted}"
         yield self._at_key("wrong-form", message, self._pointer, None)
 

@@ -12,6 +12,7 @@ from typing import Any, Final, final
 
 from stepwell.model.graph import OutputOf, Pipeline
 from stepwell.source.diagnostic import Checked, Diagnostic, Severity
+from stepwell.source.escape_control import visible
 from stepwell.source.spelling import snake_case
 from stepwell.source.yaml_writer import to_yaml
 from stepwell.write.export.jobs import Job, Parameter, Text, cannot, jobs_of, written
@@ -189,7 +190,7 @@ class _Workflow:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= 40 else f"{text[:40]}..."
+    return visible(text if len(text) <= 40 else f"{text[:40]}...")
 
 
 def _dashed(name: str) -> str:

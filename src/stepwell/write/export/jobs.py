@@ -275,6 +275,9 @@ def jobs_of(pipeline: Pipeline) -> Checked[tuple[Job, ...]]:
         if needed not in pipeline.nodes
     ]
     for name, default in pipeline.parameters.items():
+        if parameter_named(f"${{{name}}}") is None:  # of a pipeline that no file defines
+            why = f"the parameter `{name}` cannot be exported: its name is not an ASCII identifier"
+            planned.append(Diagnostic("cannot-export", Severity.ERROR, why))
         if not _is_json(default):
             why = f"the default of the parameter `{name}` cannot be represented in JSON: {thaw(default)}"
             planned.append(Diagnostic("cannot-export", Severity.ERROR, why))
