@@ -216,7 +216,7 @@ class _Explained:
         fix: Fix | None = None
         if self._value is None:
             help_text = f"write a value, e.g. {self._example(wanted, schema)}, or remove the line"
-        elif "string" in wanted and isinstance(self._value, (int, float)):
+        elif "string" in wanted and isinstance(self._value, (int, float)) and not token.startswith(_QUOTES):
             help_text = f'quote it if it is text: "{token}"'
             fix = Fix(f"quote `{token}`", "set", self._span(), token)
         elif "integer" in wanted and isinstance(self._value, str) and self._value.strip().isdigit():
@@ -431,6 +431,7 @@ _RANGES: Final = {
 }
 
 _WEIGHT: Final = {"type": 100, "required": 2, "const": 10}
+_QUOTES: Final = ('"', "'")
 _CHOICES: Final = ("const", "enum")
 _LISTS: Final = ("additionalProperties", "unevaluatedProperties")
 
