@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import marshal
 import os
 import random
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 from tests.cases.test_cases import CASES, TODAY, copied
 
@@ -310,13 +311,15 @@ def test_nothing_is_decoded_before_it_is_authenticated(stored: Path, monkeypatch
     content = cache.read_bytes()
     sealed = open_sealed(str(cache), KEY)
     assert sealed is not None
-    assert sealed.body is not None
+    body, index = sealed.part(1), sealed.part(0)
+    assert body is not None
+    assert index is not None
     expected = content_of(load_cached(str(stored), TODAY, OPTIONS))
     decoded: list[bytes] = []
     loads = marshal.loads
     monkeypatch.setattr(marshal, "loads", lambda data: decoded.append(data) or loads(data))
     chance = random.Random(0)  # noqa: S311
-    head = len(content) - len(sealed.body)
+    head = len(content) - len(body) - len(index)
     for _ in range(3000):
         at = chance.randrange(head)
         other = bytearray(content)
@@ -330,12 +333,131 @@ def test_nothing_is_decoded_before_it_is_authenticated(stored: Path, monkeypatch
         assert open_sealed(str(cache), KEY) is None
     assert not decoded
     for _ in range(100):
-        at = chance.randrange(head, len(content))
+        at = chance.randrange(len(content) - len(body), len(content))
         cache.write_bytes(content[:at] + bytes([content[at] ^ chance.randrange(1, 256)]) + content[at + 1 :])
         damaged = open_sealed(str(cache), KEY)
         assert damaged is not None
-        assert damaged.body is None
+        assert damaged.part(1) is None
+        assert damaged.part(0) == index
         decoded.clear()
         assert content_of(load_cached(str(stored), TODAY, OPTIONS)) == expected
-        assert len(decoded) == 1  # the head, which is authentic
+        assert len(decoded) <= 2  # the head and the index, which are authentic
     assert open_sealed(str(cache), b"o" * 32) is None
+
+
+NAMES = ("Alpha", "Beta", "Gamma", "Delta", "Load", "Train", "Score", "AlphaModel")
+STEP_FILES = (
+    "alpha.yaml",
+    "beta.yaml",
+    "gamma.toml",
+    "group/delta.yaml",
+    "group/load.yaml",
+    "group/deep/train.yaml",
+    "z/score.yaml",
+)
+FIELDS = (
+    {},
+    {"description": "Do it."},
+    {"description": "Do it.", "aliases": ["Beta"]},
+    {"description": "Do it.", "aliases": ["OldOne", "OldTwo"]},
+    {"description": "Do it.", "config_class": "AlphaConfig"},
+    {"description": "Do it.", "config_class": "OwnConfig", "priority": 3},
+    {"description": "Do it.", "deprecated": {"since": "1", "replaced_by": "Alpha"}},
+    {"description": "Do it.", "deprecated": {"since": "1", "replaced_by": "OldOne"}},
+    {"description": "Do it.", "framework": "pytorch"},
+    {"description": "Do it.", "nmae": "wrong"},
+    {"description": "Do it.", "interface": {"outputs": {"model": {"path": "/opt/ml/model"}}}},
+)
+SURROUNDINGS: dict[str, str] = {
+    "workspaces/alice/override/steps/alpha.yaml": "name: Alpha\npriority: 7\n",
+    "workspaces/alice/local/steps/own.yaml": "name: Own\ndescription: Own.\naliases: [OldTwo]\n",
+    "workspaces/bob/local/steps/beta.yaml": "name: Beta\ndescription: Hide it.\n",
+    "registry.d/pipelines/p.yaml": "name: P\ndescription: P.\nsteps:\n  - {id: a, step: Gamma}\n",
+    "registry.d/hyperparameters/h.yaml": "name: H\nmodule_path: a.b\ndescription: H.\n",
+    "registry.d/steps/wrong.yaml": "name: Wrong\ndescription: Do it.\n"
+    "deprecated: {since: '1', replaced_by: Scoore}\n",
+    "registry.d/steps/ignored.yaml": "# stepwell: ignore[alias-collision] meant\n"
+    "name: Ignored\ndescription: Do it.\naliases: [Delta]\n",
+}
+
+
+def text_of(path: str, name: str, fields: dict[str, Any], number: int) -> bytes:
+    data = {"name": name, "x-number": number, **fields}
+    if path.endswith(".toml"):
+        lines = [f"{key} = {json.dumps(value)}" for key, value in data.items() if not isinstance(value, dict)]
+        return "\n".join(lines).encode()
+    return "\n".join(f"{key}: {json.dumps(value)}" for key, value in data.items()).encode()
+
+
+changes_of_steps = st.one_of(
+    st.tuples(
+        st.just("step"),
+        st.sampled_from(STEP_FILES),
+        st.sampled_from([None, None, None, *NAMES]),
+        st.sampled_from(FIELDS[:6] * 2 + FIELDS),
+        st.integers(0, 9),
+    ),
+    st.tuples(st.just("remove"), st.sampled_from(STEP_FILES).map(lambda path: f"registry.d/steps/{path}")),
+    st.tuples(st.just("move"), st.sampled_from(STEP_FILES), st.sampled_from(STEP_FILES)),
+    st.tuples(st.just("around"), st.sampled_from(sorted(SURROUNDINGS))),
+    st.tuples(st.just("touch"), st.sampled_from(STEP_FILES).map(lambda path: f"registry.d/steps/{path}")),
+)
+
+
+def change(root: Path, kind: str, *arguments: Any) -> None:
+    steps = root / "registry.d" / "steps"
+    if kind == "step":
+        path, name, fields, number = arguments
+        name = name or NAMES[STEP_FILES.index(path)]
+        put(root, f"registry.d/steps/{path}", text_of(path, name, fields, number))
+    elif kind == "move" and (steps / arguments[0]).is_file():
+        put(root, f"registry.d/steps/{arguments[1]}", b"")
+        (steps / arguments[0]).replace(steps / arguments[1])
+    elif kind == "around" and not (root / arguments[0]).is_file():
+        put(root, arguments[0], SURROUNDINGS[arguments[0]].encode())
+    elif kind == "around":
+        (root / arguments[0]).unlink()
+    else:
+        edit(root, kind, *arguments)
+
+
+def frozen(loaded: LoadResult) -> list[Any]:
+    snapshot = loaded.snapshot
+    views = [snapshot.view(key) for key in (None, *snapshot.workspaces)]
+    return [
+        (list(view), list(view.steps.above), [dict(item.effective()) for item in view.values()])
+        for view in views
+    ]
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@given(
+    around=st.sets(st.sampled_from(sorted(SURROUNDINGS)), max_size=2),
+    configuration=st.sampled_from(["", SETTINGS[4], SETTINGS[1], '[rules]\nfile-name-mismatch = "off"\n']),
+    start=st.lists(st.sampled_from(STEP_FILES), min_size=2, unique=True),
+    rounds=st.lists(st.tuples(st.lists(changes_of_steps, max_size=3), st.booleans()), min_size=2, max_size=7),
+)
+def test_changed_steps_across_processes_have_the_result_of_a_load(
+    around: set[str],
+    configuration: str,
+    start: list[str],
+    rounds: list[tuple[list[Any], bool]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(observations, "_TICK", -(10**12))
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder).resolve() / "project"
+        put(root, "stepwell.toml", configuration.encode())
+        for path in start:
+            change(root, "step", path, None, FIELDS[1], 0)
+        for path in sorted(around):
+            change(root, "around", path)
+        load_cached(str(root), TODAY, OPTIONS)
+        for changes, deep in rounds:
+            for each in changes:
+                change(root, *each)
+            expected = frozen(load(open_project(str(root)), TODAY))
+            found = load_cached(str(root), TODAY, OPTIONS)
+            event("continued" if found.summary is not None and changes else "repeated")
+            assert frozen(found) == expected
+            compare(root, TODAY, OPTIONS, deep=deep)

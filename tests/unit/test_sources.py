@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stepwell.source.python import Lineage, SourceIndex, SourceView, index_sources, module_defines, place_of
-from stepwell.source.python.cache import _SAME_TICK, OutlineDraft, recall
-from stepwell.source.python.outline import Outline, ParseFailure
+from stepwell.source.python.outline import _SAME_TICK, Outline, OutlineDraft, ParseFailure, recall
 from stepwell.source.python.outliner import outline_of
 from stepwell.source.seal import CachePlace
 
@@ -301,7 +300,7 @@ def test_a_store_of_another_user_project_or_version_is_ignored(
     assert len(recall(place(cache), root)) == 2
     assert recall(place(cache, b"o" * 32), root) == {}
     assert recall(place(cache), f"{root}/other") == {}
-    monkeypatch.setattr("stepwell.source.python.cache._FORM", ())
+    monkeypatch.setattr("stepwell.source.python.outline._FORM", ())
     assert recall(place(cache), root) == {}
 
 

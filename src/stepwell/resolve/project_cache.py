@@ -13,19 +13,22 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from functools import cache, cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
+from typing import TYPE_CHECKING, Final, NamedTuple, final
 
 from stepwell.resolve import LoadResult, Summary, collector_paused
+from stepwell.resolve.changed_steps import StepChanges, changed_steps
 from stepwell.resolve.stored_views import (
+    StoredBody,
+    StoredConfig,
     StoredFile,
-    StoredView,
-    StoredViews,
-    plain_data,
-    plain_definition,
-    stored_views,
+    StoredIndex,
+    encoded,
+    is_dated,
+    record_of,
 )
 from stepwell.source.extensions import declaring_files, finds_more
 from stepwell.source.observations import (
+    NO_FILE,
     Differences,
     Observations,
     Recorder,
@@ -42,7 +45,7 @@ from stepwell.source.seal import (
     state_folder,
     user_key,
 )
-from stepwell.source.tree import Folder, Staged
+from stepwell.source.tree import Folder
 
 if TYPE_CHECKING:
     from stepwell.check.file import CheckedFile
@@ -52,9 +55,6 @@ if TYPE_CHECKING:
     from stepwell.resolve.load import Progress, ReadCache
     from stepwell.resolve.plugins import Plugin
     from stepwell.resolve.snapshot import Snapshot
-    from stepwell.source.diagnostic import Diagnostic
-    from stepwell.source.document import Document
-    from stepwell.source.tree import Tree
 
 __all__ = ["CacheOptions", "cache_options", "installed_plugins", "load_cached"]
 
@@ -121,13 +121,15 @@ def _load_cached(
     folder: str, root: str, today: date, options: CacheOptions, progress: Progress | None
 ) -> LoadResult:
     place, key = options.folder_of(root), options.key
-    stored = _stored(os.path.join(place, _name()), key) if place and key is not None else None
+    stored = _stored(place, key) if place and key is not None else None
     differences = None
     if stored is not None and key is not None:
         differences = stored.observations.compare(root, by_content=options.verify)
         if differences.is_empty and stored.holds_on(today):
             if differences.renewed or differences.folders:
                 stored.renew(root, place, key, verify=options.verify)
+            return stored.result(root, today)
+        if stored.follow(root, today, differences, place, key):
             return stored.result(root, today)
     from stepwell.model.settings import open_project
     from stepwell.resolve.load import load
@@ -175,9 +177,13 @@ def installed_plugins() -> tuple[Plugin, ...]:
     return find_plugins()
 
 
-def _name() -> str:
-    """Return the name of the file for this interpreter and its path, so that environments share a folder."""
-    return f"project-{digest_of(repr((_VERSION, sys.path)).encode('utf-8', 'surrogateescape'))[:8].hex()}"
+def _name(content: str = "project") -> str:
+    """Return the name of a file for this interpreter and its path, so that environments share a folder.
+
+    Args:
+        content: `project` for a load, or `changes` for what changed since.
+    """
+    return f"{content}-{digest_of(repr((_VERSION, sys.path)).encode('utf-8', 'surrogateescape'))[:8].hex()}"
 
 
 def _unknown(_: Listed) -> CheckedFile | None:
@@ -194,9 +200,9 @@ def _store(
 ) -> None:
     observations = recorder.observations(draft.began)
     kept = {} if stored is None else stored.kept
-    is_dated = stored is not None and not stored.is_timeless
-    parts = _encoded(loaded, observations, recorder.contents, environment, kept, is_dated=is_dated)
-    if draft.commit(key, *parts):
+    dated = stored is not None and not stored.is_timeless
+    head, *parts = encoded(loaded, observations, recorder.contents, kept, dated=dated)
+    if draft.commit(key, (_VERSION, environment, tuple(observations), *head), *parts):
         draft.remove_older(_MOST)
 
 
@@ -206,7 +212,7 @@ _Environment = tuple[
 """``sys.path``, its folders with the files that may declare plugins, and the signatures of these and of
 Stepwell's own files."""
 
-_VERSION: Final = (1, sys.version)
+_VERSION: Final = (2, sys.version)
 _PACKAGES: Final = ("source", "model", "check", "resolve")
 """Packages of Stepwell that determine the result of a load."""
 
@@ -253,17 +259,21 @@ def _is_environment(known: _Environment) -> bool:
         return False
 
 
-def _stored(path: str, key: bytes) -> _Stored | None:
-    """Return the load in a file; ``None`` without one of this version and environment."""
-    sealed = open_sealed(path, key)
+def _stored(folder: str, key: bytes) -> _Stored | None:
+    """Return the load in a folder; ``None`` without one of this version and environment."""
+    sealed = open_sealed(os.path.join(folder, _name()), key)
     if sealed is None or sealed.head[0] != _VERSION or not _is_environment(sealed.head[1]):
         return None
-    return _Stored(sealed)
+    stored = _Stored(sealed)
+    changes = open_sealed(os.path.join(folder, _name("changes")), key)
+    if changes is not None and changes.head[0] == sealed.mac:
+        stored.change(StepChanges(*changes.head[1]))
+    return stored
 
 
 @final
 class _Stored:
-    """A load on disk, decoded as far as it is used."""
+    """A load on disk with later changes, decoded as far as it is used."""
 
     def __init__(self, sealed: Sealed) -> None:
         self._day: int
@@ -271,6 +281,19 @@ class _Stored:
         self.observations = Observations(*observations)
         self.kept: dict[str, StoredFile] = {}
         self._sealed = sealed
+        self._changes = StepChanges([], {}, {}, {}, 0)
+
+    def change(self, more: StepChanges) -> None:
+        """Continue with later changes."""
+        self._changes = self._changes.followed_by(more)
+        files, signatures, digests, folders, _ = self.observations
+        files += more.paths
+        signatures += [()] * len(more.paths)
+        digests += [NO_FILE] * len(more.paths)
+        for at, (signature, digest) in more.files.items():
+            signatures[at], digests[at] = signature, digest
+        for at, folder in more.folders.items():
+            folders[at] = folder
 
     @property
     def is_timeless(self) -> bool:
@@ -283,20 +306,55 @@ class _Stored:
 
     def renew(self, root: str, folder: str, key: bytes, *, verify: bool) -> None:
         """Store today's signatures of files that were compared by content."""
-        draft = SealedDraft.begin(folder, _name())
+        draft = SealedDraft.begin(folder, _name("changes"))
         if draft is None:
             return
         differences = self.observations.compare(root, by_content=verify)
         renewed = self.observations.renewed(differences, draft.began)
-        head, body = self._sealed.head, self._sealed.body
-        if differences.is_empty and renewed != self.observations and body is not None:
-            draft.commit(key, (*head[:2], tuple(renewed), *head[3:]), body)
+        if differences.is_empty and renewed != self.observations:
+            files = {at: (renewed.signatures[at], renewed.digests[at]) for at in differences.renewed}
+            folders = {at: renewed.folders[at] for at in differences.folders}
+            self._store(self._changes.followed_by(StepChanges([], files, folders, {}, 0)), draft, key)
         draft.discard()
+
+    def _store(self, changes: StepChanges, draft: SealedDraft, key: bytes) -> None:
+        if draft.commit(key, (self._sealed.mac, tuple(changes))):
+            draft.remove_older(_MOST)
+
+    def follow(self, root: str, today: date, differences: Differences, folder: str, key: bytes) -> bool:
+        """Continue with today's files if only steps differ on which nothing else depends.
+
+        Returns:
+            Whether the load is that of today.
+        """
+        if not differences.same_links or not self.holds_on(today) or self._settings is None:
+            return False
+        draft = SealedDraft.begin(folder, _name("changes"))
+        if draft is None:
+            return False
+        config, index = self._settings
+        more = changed_steps(
+            config.project(Folder(root)),
+            today,
+            index,
+            self._changes,
+            self.observations,
+            differences,
+            self._found[1],
+            draft.began,
+        )
+        changes = None if more is None else self._changes.followed_by(more)
+        if more is None or changes is None or not changes.are_few:
+            draft.discard()
+            return False
+        self._store(changes, draft, key)
+        self.change(more)
+        return True
 
     def result(self, root: str, today: date) -> LoadResult:
         """Return the load, each part decoded on first use."""
         count, every, views = self._found
-        records = tuple(map(_record, every))
+        records = tuple(map(record_of, every))
         by_view = {view: tuple(records[at] for at in places) for view, places in views}
 
         @cache
@@ -307,7 +365,7 @@ class _Stored:
             return lambda: getattr(full(), name)
 
         def project() -> Project:
-            return full().project if self._body is None else self._body.project(Folder(root))
+            return full().project if self._settings is None else self._settings[0].project(Folder(root))
 
         def snapshot() -> Snapshot:
             return full().snapshot if self._body is None else self._body.snapshot(by_view)
@@ -315,7 +373,9 @@ class _Stored:
         parts = {name: part_of_full(name) for name in _PARTS_OF_RELOADS}
         parts |= {"project": project, "snapshot": snapshot}
         files, steps, *settings = self._figures
-        summary = Summary(root, files, MappingProxyType(dict(steps)), MappingProxyType(by_view), *settings)
+        more = self._changes.difference
+        figures = {view: (every + more, own + more * (view is None)) for view, (every, own) in steps}
+        summary = Summary(root, files + more, MappingProxyType(figures), MappingProxyType(by_view), *settings)
         return LoadResult(parts, today=today, diagnostics=records[:count], summary=summary)
 
     def known(self, today: date, differences: Differences, recorder: Recorder) -> ReadCache:
@@ -335,11 +395,11 @@ class _Stored:
                 return None
             source = body.files[at][0]
             file = None if source in differences.files else body.checked(at)
-            if file is None or file.listed != listed or not (same_day or not _is_dated(file)):
+            if file is None or file.listed != listed or not (same_day or not is_dated(file)):
                 return None
             # what was compared by content was read before this load began, so its times prove nothing
             signature = () if source in differences.renewed else signatures[source]
-            recorder.keep(listed.path, body.contents[source], signature, digests[source])
+            recorder.keep(listed.path, body.contents[source] or b"", signature, digests[source])
             self.kept[listed.path] = body.files[at]
             return file
 
@@ -358,234 +418,26 @@ class _Stored:
 
     def has_settings_of(self, project: Project) -> bool:
         """Return whether a project has the settings of the load."""
-        if self._body is None or project.diagnostics:
+        if self._settings is None or project.diagnostics:
             return False
-        then, now = self._body.project(Folder(project.root)), project
+        then, now = self._settings[0].project(Folder(project.root)), project
         return (then.prefix, then.config and then.config.text) == (now.prefix, now.config and now.config.text)
 
     @cached_property
-    def _body(self) -> _Body | None:
-        body = self._sealed.body
-        return None if body is None else _Body(self.observations.files, *marshal.loads(body))  # noqa: S302
+    def _settings(self) -> tuple[StoredConfig, StoredIndex] | None:
+        part = self._sealed.part(0)
+        if part is None:
+            return None
+        config, index = marshal.loads(part)  # noqa: S302 - authenticated
+        return StoredConfig(*config), StoredIndex(*index)
+
+    @cached_property
+    def _body(self) -> StoredBody | None:
+        part = self._sealed.part(1)
+        if part is None or self._settings is None:
+            return None
+        files = {at: (content, file) for at, (content, file, _) in self._changes.steps.items()}
+        return StoredBody(self.observations.files, self._settings[0], files, *marshal.loads(part))  # noqa: S302
 
 
 _PARTS_OF_RELOADS: Final = ("layout", "checked", "core", "overlays", "guests", "pipelines", "own")
-
-
-@final
-class _Body:
-    """Contents and tables of a stored load."""
-
-    def __init__(
-        self,
-        paths: list[str],
-        contents: list[bytes],
-        config: tuple[int, Any, tuple[str, ...]],
-        files: list[StoredFile],
-        layout: tuple[Any, ...],
-        workspaces: list[tuple[str, int, Any]],
-        views: list[StoredView],
-        schemas: list[tuple[str, tuple[Any, ...]]],
-    ) -> None:
-        from stepwell.model.record import Facts, know_facts
-
-        for name, facts in schemas:
-            know_facts(name, Facts(*facts))
-        self.contents = contents
-        self.files = files
-        self._paths = paths
-        self._config = config
-        self._layout = layout
-        self._stored = StoredViews(files, workspaces, views, self._document)
-
-    @cached_property
-    def places(self) -> Mapping[str, int]:
-        """Index of each file by path."""
-        return {self._paths[file[0]]: at for at, file in enumerate(self.files)}
-
-    def project(self, tree: Tree) -> Project:
-        from stepwell.model.settings import Project, Settings, valid_project
-
-        at, data, prefix = self._config
-        root = tree.root if isinstance(tree, Folder) else ""
-        if at < 0:
-            return Project(root, Settings(prefix=prefix), tree)
-        return valid_project(root, tree, self._document(at, data), prefix)
-
-    @cached_property
-    def checked(self) -> Callable[[int], CheckedFile | None]:
-        """Return the result of checking a file; ``None`` if it must be checked again."""
-        from stepwell.check.file import CheckedFile
-
-        files, listed, authored = self.files, self.listed, self._stored.authored
-
-        def checked(at: int) -> CheckedFile | None:
-            name = files[at][4]
-            return CheckedFile(listed[at], name, None, authored(at)) if name else None
-
-        return checked
-
-    @cached_property
-    def listed(self) -> list[Listed]:
-        """The definition files, the core's first."""
-        from stepwell.model.layer import Layer, Listed
-
-        layers, paths = {layer.value: layer for layer in Layer}, self._paths
-        return [
-            Listed(paths[source], layers[layer], workspace, kind)
-            for source, layer, workspace, kind, _, _ in self.files
-        ]
-
-    def snapshot(self, diagnostics: Mapping[str | None, tuple[Diagnostic, ...]]) -> Snapshot:
-        """Return all views, each built on first use."""
-        return self._stored.snapshot(diagnostics)
-
-    def load(self, root: str, today: date) -> LoadResult:
-        """Load the project as it was stored, with everything that reloads need."""
-        from stepwell.resolve.load import load
-
-        tree = Staged(Folder(root), dict(zip(self._paths, self.contents, strict=True)))
-        project = self.project(Folder(root))
-
-        def known(listed: Listed) -> CheckedFile | None:
-            return self.checked(self.places[listed.path])
-
-        loaded = load(project.at(tree), today, known=known, layout=self.layout())
-        return loaded.replaced(project=project)
-
-    def layout(self) -> Layout:
-        """Return the listed files."""
-        from stepwell.resolve.layout import Layout
-
-        core, counts, settings, findings = self._layout
-        listed = self.listed
-        workspaces, end = {}, core
-        for workspace, count in counts:
-            workspaces[workspace] = tuple(listed[end : end + count])
-            end += count
-        return Layout(
-            tuple(listed[:core]),
-            MappingProxyType(workspaces),
-            MappingProxyType(dict(settings)),
-            tuple(map(_record, findings)),
-        )
-
-    def _document(self, at: int, data: Any) -> Document:
-        from stepwell.source.read import document_of
-
-        return document_of(self._paths[at], self.contents[at], *data)
-
-
-def _encoded(
-    loaded: LoadResult,
-    observations: Observations,
-    contents: Mapping[str, bytes],
-    environment: _Environment,
-    kept: Mapping[str, StoredFile],
-    *,
-    is_dated: bool,
-) -> tuple[tuple[Any, ...], bytes]:
-    """Return a load as the head and the body of a sealed file.
-
-    Args:
-        kept: files of an earlier load that are the same, by path.
-        is_dated: whether the result for one of them may depend on the date.
-    """
-    from stepwell.model.kinds import KIND_OF_NOUN
-
-    at = {path: index for index, path in enumerate(observations.files)}
-    checked, layout, snapshot = loaded.checked, loaded.layout, loaded.snapshot
-
-    files: list[StoredFile] = []
-    places: dict[str, int] = {}
-    for group in (layout.core, *layout.workspaces.values()):
-        for listed in group:
-            file = checked[listed.path]
-            places[listed.path] = len(files)
-            same = kept.get(listed.path)
-            if same is not None:
-                files.append((at[listed.path], *same[1:]))
-                continue
-            if _is_dated(file):
-                is_dated = True
-            name, data = "", None
-            if file.authored is not None and not file.diagnostics and not file.ignores:
-                name, data = file.name or "", plain_definition(file.authored)
-            elif file.authored is not None:
-                data = plain_definition(file.authored)
-            files.append((at[listed.path], listed.layer.value, listed.workspace, listed.kind, name, data))
-
-    steps: list[tuple[str | None, tuple[int, int]]] = []
-    findings = {finding: index for index, finding in enumerate(loaded.diagnostics)}
-    by_view: list[tuple[str | None, tuple[int, ...]]] = []
-    for key in (None, *snapshot.workspaces):
-        view = snapshot.view(key)
-        steps.append((key, (len(view), len(view.steps.above))))
-        by_view.append((key, tuple(findings.setdefault(item, len(findings)) for item in view.diagnostics)))
-    config, settings = loaded.project.config, loaded.project.settings
-    workspaces = [
-        (key, -1, None) if item.document is None else (key, at[item.document.path], plain_data(item.document))
-        for key, item in snapshot.workspaces.items()
-    ]
-    stored_layout = (
-        len(layout.core),
-        [(key, len(group)) for key, group in layout.workspaces.items()],
-        list(layout.settings.items()),
-        [_plain(item) for item in layout.diagnostics],
-    )
-    body = (
-        [contents[path] for path in observations.files],
-        (-1, None, loaded.project.prefix)
-        if config is None
-        else (at[config.path], plain_data(config), loaded.project.prefix),
-        files,
-        stored_layout,
-        workspaces,
-        stored_views(snapshot, places),
-        [_plain_facts(schema) for schema in (*KIND_OF_NOUN, "workspace")],
-    )
-    head = (
-        _VERSION,
-        environment,
-        tuple(observations),
-        loaded.today.toordinal() if is_dated else 0,
-        (loaded.files, steps, settings.workspace, settings.references is not None),
-        (len(loaded.diagnostics), [_plain(item) for item in findings], by_view),
-    )
-    return head, marshal.dumps(body)
-
-
-def _plain_facts(schema: str) -> tuple[str, tuple[Any, ...]]:
-    from stepwell.model.record import facts
-    from stepwell.source.document import thaw
-
-    fields, nested, defaults, conventions, integers = facts(schema)
-    return schema, (fields, dict(nested), thaw(defaults), dict(conventions), integers)
-
-
-def _is_dated(file: CheckedFile) -> bool:
-    """Return whether the result of checking a file depends on the date."""
-    authored = file.as_written.authored
-    return authored is not None and "deprecated" in authored.data
-
-
-def _plain(value: Any) -> Any:
-    """Return a finding, or a part of one, as plain data: records as tuples, tuples as lists."""
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    if type(value).__module__ == "stepwell.source.diagnostic":
-        parts = getattr(value, "__dataclass_fields__", ("value",))
-        return (type(value).__name__, *(_plain(getattr(value, part)) for part in parts))
-    return value
-
-
-def _record(plain: Any) -> Any:
-    """Return what ``_plain`` was called with."""
-    if isinstance(plain, list):
-        return tuple(map(_record, plain))
-    if isinstance(plain, tuple):
-        from stepwell.source import diagnostic
-
-        name, *parts = plain
-        return getattr(diagnostic, name)(*map(_record, parts))
-    return plain

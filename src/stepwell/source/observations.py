@@ -17,10 +17,22 @@ from stepwell.source.tree import EntryKind, Folder, Target, TreeEntry
 if TYPE_CHECKING:
     from stepwell.source.diagnostic import Diagnostic
 
-__all__ = ["Differences", "Observations", "Recorder", "Signature", "is_settled", "signature_at"]
+__all__ = [
+    "NO_FILE",
+    "Differences",
+    "Observations",
+    "Recorder",
+    "Signature",
+    "entries_digest",
+    "is_settled",
+    "signature_at",
+]
 
 Signature = tuple[int, ...]
 """Size, time of the content, inode and time of the inode; empty if nothing exists."""
+
+NO_FILE: Final = b""
+"""Digest of a file that does not exist."""
 
 _TICK: Final = 50_000_000
 """Nanoseconds in which a file system with fine times may assign the same time to two changes."""
@@ -66,7 +78,7 @@ class Observations(NamedTuple):
     Args:
         files: paths of the files that it read.
         signatures: of each file; empty if it must be compared by content.
-        digests: of the content of each file.
+        digests: of the content of each file; ``NO_FILE`` if none existed.
         folders: each listed folder, its signature and the digest of its entries.
         links: each followed path, with the path and the kind of its target.
     """
@@ -89,17 +101,19 @@ class Observations(NamedTuple):
             content = _content(root, self.files[at])
             if content is not None and digest_of(content[0]) == self.digests[at]:
                 renewed[at] = content[1]
-            else:
+            elif self.digests[at] != NO_FILE or _signature_or_unknown(f"{root}/{self.files[at]}"):
                 changed.append(at)
         tree = Folder(root)
-        same = all(_follows(tree, *link) for link in self.links)
+        same_links = all(_follows(tree, *link) for link in self.links)
+        listed: list[int] = []
         folders: dict[int, Signature] = {}
         for at, (path, known, entries) in enumerate(self.folders):
             signature = _signature_or_unknown(f"{root}/{path}")
             if known != signature or by_content:
                 folders[at] = signature
-                same = same and _entries_at(tree, path) == entries
-        return Differences(same, frozenset(changed), renewed, folders)
+                if _entries_at(tree, path) != entries:
+                    listed.append(at)
+        return Differences(same_links, frozenset(changed), frozenset(listed), renewed, folders)
 
     def _suspects(self, root: str) -> list[int]:
         """Return the indexes of the files whose signature differs."""
@@ -151,9 +165,9 @@ def _signature_or_unknown(path: str) -> Signature:
 
 def _entries_at(tree: Folder, path: str) -> bytes | None:
     try:
-        return _entries(tree.scan(path))
+        return entries_digest(tree.scan(path))
     except FileNotFoundError:
-        return _entries(())
+        return entries_digest(())
     except OSError:
         return None
 
@@ -163,16 +177,23 @@ class Differences(NamedTuple):
     """Differences between observations and the files of today.
 
     Args:
-        same_folders: whether all folders and links are the same.
+        same_links: whether all links are the same.
         files: indexes of files with another content.
+        listed: indexes of folders with other entries.
         renewed: signatures of files that were compared by content and are the same.
         folders: signatures of folders that were listed again.
     """
 
-    same_folders: bool
+    same_links: bool
     files: frozenset[int]
+    listed: frozenset[int]
     renewed: Mapping[int, Signature]
     folders: Mapping[int, Signature]
+
+    @property
+    def same_folders(self) -> bool:
+        """Whether all folders and links are the same."""
+        return self.same_links and not self.listed
 
     @property
     def is_empty(self) -> bool:
@@ -235,12 +256,12 @@ class Recorder:
             signature = signature_at(f"{self._below.root}/{folder}")
             entries = tuple(self._below.scan(folder))
         except FileNotFoundError:
-            self._folders[folder] = (), _entries(())
+            self._folders[folder] = (), entries_digest(())
             raise
         except OSError:
             self.is_complete_record = False
             raise
-        self._folders[folder] = signature, _entries(entries)
+        self._folders[folder] = signature, entries_digest(entries)
         # the listing shows what these are: following one of them observes nothing new
         self._plain.update(
             f"{folder}/{name}" for name, kind, is_link in entries if kind is EntryKind.FOLDER and not is_link
@@ -289,7 +310,7 @@ def _follows(tree: Folder, path: str, target: str | None, kind: str | None) -> b
     return followed.path == target and (followed.kind and followed.kind.value) == kind
 
 
-def _entries(entries: Iterable[TreeEntry]) -> bytes:
+def entries_digest(entries: Iterable[TreeEntry]) -> bytes:
     """Return a digest of the visible entries of a folder."""
     return digest_of("\n".join(sorted(_shown(entries))).encode("utf-8", "surrogateescape"))
 

@@ -17,7 +17,7 @@ from stepwell.source.atomic_write import is_private
 
 __all__ = ["CachePlace", "Sealed", "SealedDraft", "digest_of", "open_sealed", "state_folder", "user_key"]
 
-_MAGIC: Final = b"stepwell-cache-1\n"
+_MAGIC: Final = b"stepwell-cache-2\n"
 _KEY_NAME: Final = "cache-key"
 _KEY_BYTES: Final = 32
 _DIGEST_BYTES: Final = 16
@@ -88,30 +88,35 @@ def _read_key(path: str) -> bytes | None:
 
 @final
 class Sealed:
-    """An authenticated file, whose body is read on first use.
+    """An authenticated file, whose parts are read on first use.
 
     Args:
         head: plain data.
+        mac: authentication code, which no other content has.
     """
 
-    __slots__ = ("_body", "_digest", "_path", "head")
+    __slots__ = ("_parts", "_path", "_read", "head", "mac")
 
-    def __init__(self, head: Any, digest: bytes, path: str) -> None:
+    def __init__(self, head: Any, mac: bytes, parts: list[tuple[int, bytes]], start: int, path: str) -> None:
         self.head = head
-        self._digest = digest
+        self.mac = mac
         self._path = path
-        self._body: bytes | None = None
+        self._parts: list[tuple[int, int, bytes]] = []
+        for size, digest in parts:
+            self._parts.append((start, size, digest))
+            start += size
+        self._read: dict[int, bytes] = {}
 
-    @property
-    def body(self) -> bytes | None:
-        """Encoded plain data; ``None`` if it is not, or no longer, what was written with the head."""
-        if self._body is None:
+    def part(self, at: int) -> bytes | None:
+        """Return encoded plain data; ``None`` if it is not, or no longer, what was written with the head."""
+        if at not in self._read:
+            start, size, digest = self._parts[at]
             with suppress(OSError, ValueError), open(os.open(self._path, _READ), "rb") as file:
-                end = int.from_bytes(file.read(_HEAD)[-8:], "little")
-                file.seek(min(_HEAD + end, _MAX_BYTES))
-                body = file.read()
-                self._body = body if digest_of(body) == self._digest else None
-        return self._body
+                file.seek(start)
+                content = file.read(size)
+                if digest_of(content) == digest:
+                    self._read[at] = content
+        return self._read.get(at)
 
 
 def open_sealed(path: str, key: bytes) -> Sealed | None:
@@ -128,10 +133,11 @@ def open_sealed(path: str, key: bytes) -> Sealed | None:
             sealed = file.read(size)
     except (OSError, ValueError):
         return None
-    if not _equal(_mac(key, sealed), start[len(_MAGIC) : -8]):
+    mac = start[len(_MAGIC) : -8]
+    if not _equal(_mac(key, sealed), mac):
         return None
-    digest, head = marshal.loads(sealed)  # noqa: S302 - authenticated
-    return Sealed(head, digest, path)
+    parts, head = marshal.loads(sealed)  # noqa: S302 - authenticated
+    return Sealed(head, mac, parts, _HEAD + size, path)
 
 
 def _mac(key: bytes, content: bytes) -> bytes:
@@ -174,14 +180,13 @@ class SealedDraft:
         except (OSError, ValueError):
             return None
 
-    def commit(self, key: bytes, head: tuple[Any, ...], body: bytes) -> bool:
+    def commit(self, key: bytes, head: tuple[Any, ...], *parts: bytes) -> bool:
         """Write and publish the content, and return whether that worked."""
         try:
-            sealed = marshal.dumps((digest_of(body), head))
+            sealed = marshal.dumps(([(len(part), digest_of(part)) for part in parts], head))
             with self._file as file:
                 file.write(_MAGIC + _mac(key, sealed) + len(sealed).to_bytes(8, "little"))
-                file.write(sealed)
-                file.write(body)
+                file.writelines((sealed, *parts))
             os.replace(self._path, self._target)
         except (OSError, ValueError):  # full or read-only; or a value that cannot be encoded
             self.discard()

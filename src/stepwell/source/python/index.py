@@ -8,7 +8,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple, final
 
-from stepwell.source.python.outline import ClassOutline, Outline, ParseFailure, SourceFile, Stamp
+from stepwell.source.python.outline import (
+    ClassOutline,
+    Outline,
+    OutlineDraft,
+    ParseFailure,
+    SourceFile,
+    Stamp,
+    recall,
+)
 from stepwell.source.seal import digest_of
 
 if TYPE_CHECKING:
@@ -246,8 +254,6 @@ def index_sources(
     if cache is None:
         files, parsed = _outline_all(root, listed, lambda _: None, progress)
         return SourceIndex(root, wanted, files, parsed)
-    from stepwell.source.python.cache import OutlineDraft, recall
-
     stored = recall(cache, root)
 
     def is_known(item: ListedSource) -> bool:
