@@ -140,20 +140,19 @@ def _diagnostic(path: str, text: str, fault: Unreadable) -> Diagnostic:
     return Diagnostic(fault.id, Severity.ERROR, fault.message, span, fault.help, related)
 
 
-_CONFLICT: Final = re.compile(r"^<{7}(?: .*)?$", re.MULTILINE)
-_CONFLICT_ENDS: Final = re.compile(r"^>{7}(?: .*)?$", re.MULTILINE)
+_CONFLICT: Final = re.compile(r"^(?:(?:<{7}|\|{7}|>{7})(?: .*)?|={7})$", re.MULTILINE)
 
 
 def _merge_conflict(text: str) -> Unreadable | None:
     """Return the fault of a text that contains markers of an unresolved merge, in YAML or TOML."""
-    begins = _CONFLICT.search(text)
-    if begins is None or _CONFLICT_ENDS.search(text, begins.end()) is None:
+    marker = _CONFLICT.search(text)
+    if marker is None:
         return None
     return Unreadable(
         "merge-conflict",
         "unresolved merge conflict",
-        begins.span(),
-        "merge both sides, and remove the lines that begin with `<<<<<<<`, `=======` and `>>>>>>>`",
+        marker.span(),
+        "merge both sides, and remove the lines of `<<<<<<<`, `|||||||`, `=======` and `>>>>>>>`",
     )
 
 

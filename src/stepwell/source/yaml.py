@@ -214,7 +214,7 @@ class _Reader:
     def _mapping(self, pointer: Pointer, depth: int) -> tuple[dict[str, Any], int]:
         data: dict[str, Any] = {}
         keys: dict[str, Stretch] = {}
-        merged: list[Any] = []
+        merged: list[tuple[Any, Stretch]] = []
         while type(event := self._event()) is not MappingEndEvent:
             key, stretch = self._key(event), _stretch(event)
             if key is None:
@@ -222,7 +222,7 @@ class _Reader:
             elif key == "<<" and event.implicit[0]:
                 help_text = "YAML 1.2 has no merge keys: write the fields out"
                 self._record_fault("merge-key", "the merge key `<<` is not supported", stretch, help_text)
-                merged.append(self._unplaced((*pointer, key), depth))
+                merged.append((self._unplaced((*pointer, key), depth), stretch))
             elif key in data:
                 self._record_fault(
                     "duplicate-key",
@@ -239,9 +239,13 @@ class _Reader:
                     self._places.keys[inner] = stretch  # type: ignore[index]
                 data[key] = self._value(self._event(), inner, depth + 1)
         # What a merge key would add is there for the checks, so that no field counts as missing.
-        for value in merged:
+        for value, stretch in merged:
             for fields in value if isinstance(value, list) else [value]:
-                data = {**fields, **data} if isinstance(fields, dict) else data
+                if isinstance(fields, dict):
+                    if self._places is not None:
+                        added = {(*pointer, field): stretch for field in fields if field not in data}
+                        self._places.keys.update(added)  # type: ignore[attr-defined]
+                    data = {**fields, **data}
         return data, _end(event)
 
     def _unplaced(self, pointer: Pointer, depth: int) -> Any:
@@ -366,7 +370,10 @@ class _Reader:
     def _alias(self, event: Any, pointer: Pointer) -> Any:
         value, size, characters = self._anchors.get(event.anchor, (_MISSING, 0, 0))
         if value is _MISSING:
-            raise Unreadable("undefined-alias", f"undefined anchor `&{event.anchor}`", _stretch(event))
+            help_text = f'quote it if it is text: "*{event.anchor}"'
+            raise Unreadable(
+                "undefined-alias", f"undefined anchor `&{event.anchor}`", _stretch(event), help_text
+            )
         if value is _OPEN:
             raise Unreadable("alias-budget", f"`*{event.anchor}` contains itself", _stretch(event))
         self._expanded += size
@@ -445,6 +452,7 @@ def _without_old_breaks(text: str) -> tuple[str, Callable[[str], str]]:
 
 
 _ALIGN: Final = "check the indentation of this line against the lines above"
+_ESCAPE: Final = "write `\\\\` for a backslash, or use single quotes"
 _HELP: Final = {
     "mapping values are not allowed": "quote a value that contains `: `, or write the key on a separate line",
     "could not find expected ':'": "write `key: value`",
@@ -455,8 +463,13 @@ _HELP: Final = {
     "expected <document start>": "indent this line like the lines above, or remove it",
     "cannot start any token": "quote the value",
     "expected node content": "quote the value, or write one",
-    "unknown escape character": "write `\\\\` for a backslash, or use single quotes",
+    "unknown escape character": _ESCAPE,
+    "expected hexdecimal number": _ESCAPE,
+    "block sequence entries are not allowed": "put each item of a list on its own line, or quote the value",
 }
+_NEVER_FIRST: Final = ("{{", "{%", "@", "`", "%", "|", ">", "? ", ",", "]", "}")
+"""Beginnings that an unquoted value cannot have (YAML 1.2.2 section 5.3), and those of templates."""
+_VALUE: Final = re.compile(r"""\s*(?:- +)*(?:(?:[\w.$-]+|"[^"]*"|'[^']*') *: +)?(?P<value>\S.*?)\s*$""").match
 
 
 _ALIAS_BEFORE: Final = re.compile(r"[^#]*(?:^|[ \[{,])\*[^\s,\]}]+ *").fullmatch
@@ -545,6 +558,14 @@ def _misplaced_level(level: _Level, above: list[_Level]) -> Unreadable | None:
     )
 
 
+def _first_of_value(text: str, at: int) -> str:
+    """Return what the value in the line of an offset begins with, if no unquoted value can begin so."""
+    end = text.find("\n", at)
+    line = _VALUE(text[text.rfind("\n", 0, at) + 1 : end if end >= 0 else len(text)])
+    first = line and next((start for start in _NEVER_FIRST if line["value"].startswith(start)), None)
+    return "a backtick" if first == "`" else f"`{first.strip()}`" if first else ""
+
+
 def _refusal(error: MarkedYAMLError, text: str) -> Unreadable:
     mark = error.problem_mark or error.context_mark
     at = min(mark.index, len(text)) if mark is not None else 0
@@ -558,8 +579,9 @@ def _refusal(error: MarkedYAMLError, text: str) -> Unreadable:
         return Unreadable("invalid-yaml", "unclosed quote", (began, began + 1), "close the quote")
     help_text = next((words for piece, words in _HELP.items() if piece in problem), None)
     line = text[text.rfind("\n", 0, at) + 1 : at]
-    if text[at : at + 1] in ("@", "`", "%"):
-        help_text = f"quote the value: an unquoted value cannot begin with `{text[at]}`"
+    begins = _first_of_value(text, at)
+    if begins:
+        help_text = f"quote the value: an unquoted value cannot begin with {begins}"
     elif "alias" in (error.context or "") or _ALIAS_BEFORE(line):
         help_text = "quote the value: an unquoted value cannot begin with `*`"
     elif _QUOTED_BEFORE(line):
