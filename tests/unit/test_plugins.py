@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 import stepwell
-from stepwell.check.catalog import page_of
 from stepwell.live.registry import Registry
 from stepwell.model.settings import open_project
 from stepwell.resolve.plugins import Plugin, find_plugins
@@ -380,14 +379,3 @@ def test_a_link_out_of_a_packages_folder_is_reported_by_the_package_and_not_foll
         ("outside-project", "<acme>/steps/out.yaml")
     ]
     assert list(registry.view()) == ["Scoring"]
-
-
-def test_the_page_of_plugin_hidden_shows_what_is_said(project: Any) -> None:
-    registry = opened(
-        project({"registry.d/steps/scoring.yaml": SCORING}),
-        Plugin("acme-steps", given=(step("Scoring"),)),
-    )
-    (found,) = registry.diagnostics
-    page = page_of("plugin-hidden")
-    assert page is not None
-    assert f"    {found.severity.value}[{found.id}]: {found.message}\n" in f"{page}\n"

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
+import subprocess
+import sys
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
-from tests.ai_steps import EXAMPLES, registry_of
+from tests.ai_steps import EXAMPLES, registry_of, site
+from tests.warm_python import commands
 
 import stepwell
 from stepwell.check.catalog import FIXED_PAGES, RULES, page_of
@@ -28,7 +32,8 @@ if TYPE_CHECKING:
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "stepwell"
 PAGES = {rule_id: page_of(rule_id) or "" for rule_id in (*RULES, *FIXED_PAGES)}
 EXAMPLE = re.compile(r"^(Passes|Fails):\n\n((?:(?: {4}.*)?\n)+)", re.MULTILINE)
-EXAMPLE_FILE = re.compile(r"^# (\S+\.(?:ya?ml|toml|py))$", re.MULTILINE)
+EXAMPLE_FILE = re.compile(r"^# (\S+/\S+|\S+\.\w+)\n", re.MULTILINE)
+EXAMPLE_COMMAND = re.compile(r"^\$ ", re.MULTILINE)
 
 GIVES_AN_ID = {
     "Diagnostic": 0,
@@ -55,72 +60,33 @@ PASSED_ON = {
 }
 """Where such an argument is not written out: the id comes from another of these calls, or from a rule."""
 
-STEP = "name: Scoring\ndescription: Score a batch.\n"
-NOT_WRITABLE: dict[str, tuple[str, bytes]] = {
-    "binary-file": ("registry.d/steps/scoring.yaml", b"name: Scor\0ing\n"),
-    "control-character": ("registry.d/steps/scoring.yaml", b'name: Scoring\ndescription: "\x07"\n'),
-    "not-utf-8": ("registry.d/steps/scoring.yaml", b"name: Scoring\ndescription: caf\xe9\n"),
-    "too-large": ("registry.d/steps/scoring.yaml", STEP.encode() + b"#" * 2**20),
-}
-"""Parts of a page that are only described."""
-TOLD_BY_AN_IMPORT = {
-    "changed-at-run-time",
-    "exists-as-toml",
-    "invalid-json",
-    "invalid-python",
-    "kept-as-own",
-    "not-a-row",
-    "not-carried",
-    "not-literal",
-    "not-proved",
-    "nothing-to-import",
-    "order-not-written",
-    "override-becomes-local",
-    "renamed-workspace",
-    "repeated-key",
-    "replaced-entry",
-    "sources-differ",
-    "unknown-table",
-}
-TOLD_OF_A_WORKFLOW = {
-    "ignored-field",
-    "unusable-path",
-}
-NO_FILE_SHOWS_IT = {
-    "cannot-export",
-    "ambiguous-resolution",
-    "broken-template",
-    "cannot-run",
-    "leaves-workspace",
-    "left-out",
-    "lock-drift",
-    "missing-data",
-    "missing-package",
-    "failed-builder",
-    "failed-tests",
-    "omitted-findings",
-    "plugin-failed",
-    "plugin-hidden",
-    "refused-by-validator",
-    "stale-acceptance",
-    "outdated-editor-schema",
-    "unfit-implementation",
-    "unreadable-registry",
-    "workspace-structure",
-    *TOLD_BY_AN_IMPORT,
-    *TOLD_OF_A_WORKFLOW,
-}
-NO_EXAMPLE = {*NOT_WRITABLE, *NO_FILE_SHOWS_IT, "unreadable-file"}
+
+class Example(NamedTuple):
+    """Files by path, and the commands that a reader types; without one, the project is opened."""
+
+    files: dict[str, str]
+    commands: list[str]
 
 
-def examples(page: str) -> dict[str, dict[str, str]]:
-    return {kind: files(textwrap.dedent(body)) for kind, body in EXAMPLE.findall(page + "\n")}
+def examples(page: str) -> dict[str, Example]:
+    return {kind: example(textwrap.dedent(body)) for kind, body in EXAMPLE.findall(page + "\n")}
 
 
-def files(example: str) -> dict[str, str]:
-    before, *parts = EXAMPLE_FILE.split(example)
-    assert not before.strip(), f"no `# path` line stands before: {before}"
-    return {path: content[1:] for path, content in zip(parts[::2], parts[1::2], strict=True)}
+def example(text: str) -> Example:
+    content, *commands = EXAMPLE_COMMAND.split(text)
+    before, *parts = EXAMPLE_FILE.split(content)
+    assert not before.strip(), f"no `# path` line precedes {before}"
+    contents = (f"{part.strip()}\n" for part in parts[1::2])
+    return Example(dict(zip(parts[::2], contents, strict=True)), commands)
+
+
+EXAMPLES_OF_PAGES = [
+    pytest.param(
+        rule_id, kind, part, marks=[pytest.mark.slow] if part.commands else [], id=f"{rule_id}-{kind}"
+    )
+    for rule_id, page in PAGES.items()
+    for kind, part in examples(page).items()
+]
 
 
 def ids_found(root: Path) -> set[str]:
@@ -183,29 +149,36 @@ def test_a_page_is_a_sentence_then_a_text_then_examples(rule_id: str) -> None:
     assert len(summary) <= 100
     assert blank == ""
     assert body.strip()
-    written = examples(PAGES[rule_id])
-    assert set(written) >= ({"Fails"} if rule_id not in NO_EXAMPLE else set())
-    if rule_id in RULES and rule_id not in NO_FILE_SHOWS_IT:
-        assert set(written) == {"Passes", "Fails"}
+    assert list(examples(PAGES[rule_id])) == ["Passes", "Fails"]
 
 
-@pytest.mark.parametrize("rule_id", [name for name in PAGES if "Passes" in examples(PAGES[name])])
-def test_passing_examples_of_pages_have_no_findings(rule_id: str, project: Project) -> None:
-    assert ids_found(project(examples(PAGES[rule_id])["Passes"])) == set()
+@pytest.mark.parametrize(("rule_id", "kind", "shown"), EXAMPLES_OF_PAGES)
+def test_passing_examples_of_pages_have_no_findings_and_failing_ones_have_theirs(
+    rule_id: str, kind: str, shown: Example, project: Project, environment: Mapping[str, str], tmp_path: Path
+) -> None:
+    root = project(shown.files)
+    if not shown.commands:
+        assert ids_found(root) == ({rule_id} if kind == "Fails" else set())
+        return
+    output = printed(root, shown, environment, tmp_path)
+    assert "internal error" not in output
+    assert bool(re.search(rf"(?<![\w-]){rule_id}(?![\w-])", output)) == (kind == "Fails"), output
+    assert kind == "Fails" or "error" not in output, output
 
 
-@pytest.mark.parametrize("rule_id", [name for name in PAGES if "Fails" in examples(PAGES[name])])
-def test_failing_examples_of_pages_have_the_finding(rule_id: str, project: Project) -> None:
-    assert ids_found(project(examples(PAGES[rule_id])["Fails"])) == {rule_id}
-
-
-@pytest.mark.parametrize("rule_id", NOT_WRITABLE)
-def test_failures_that_pages_describe_have_the_finding(rule_id: str, project: Project) -> None:
-    path, content = NOT_WRITABLE[rule_id]
-    assert ids_found(project({path: content})) == {rule_id}
-
-
-def test_a_link_that_leads_nowhere_is_unreadable(project: Project) -> None:
-    root = project({"registry.d/steps/scoring.yaml": STEP})
-    (root / "registry.d/steps/ranking.yaml").symlink_to("gone.yaml")
-    assert ids_found(root) == {"unreadable-file"}
+def printed(root: Path, shown: Example, environment: Mapping[str, str], tmp_path: Path) -> str:
+    """Type the commands of an example, and return their output."""
+    path = os.pathsep.join([commands(), str(Path(sys.executable).parent), environment["PATH"]])
+    with_pack = {"PYTHONPATH": str(site(tmp_path / "site"))} if (root / "flows").exists() else {}
+    script = "".join(shown.commands)
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=root,
+        env={**environment, **with_pack, "PATH": path},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=120,
+        check=False,
+    )
+    return done.stdout.decode()

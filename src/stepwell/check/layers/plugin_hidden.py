@@ -5,9 +5,43 @@ the package's definition on purpose, and surprising if a new version of the pack
 project already uses. An invalid file of the core hides the package's definition too: the package's definition
 is never used as a fallback.
 
-The finding is located at the name in the core's file. Output:
+The finding is located at the name in the core's file.
 
-    info[plugin-hidden]: this step hides `Scoring` of the package acme-steps
+Passes:
+
+    # site/acme_steps/steps/scoring.yaml
+    name: Scoring
+    description: Score a batch.
+    # site/acme_steps-1.0.dist-info/METADATA
+    Metadata-Version: 2.1
+    Name: acme-steps
+    Version: 1.0
+    # site/acme_steps-1.0.dist-info/entry_points.txt
+    [stepwell.steps]
+    acme = acme_steps
+    # registry.d/steps/ranking.yaml
+    name: Ranking
+    description: Rank a batch.
+
+    $ PYTHONPATH=site stepwell check
+
+Fails:
+
+    # site/acme_steps/steps/scoring.yaml
+    name: Scoring
+    description: Score a batch.
+    # site/acme_steps-1.0.dist-info/METADATA
+    Metadata-Version: 2.1
+    Name: acme-steps
+    Version: 1.0
+    # site/acme_steps-1.0.dist-info/entry_points.txt
+    [stepwell.steps]
+    acme = acme_steps
+    # registry.d/steps/scoring.yaml
+    name: Scoring
+    description: Score a batch on a GPU.
+
+    $ PYTHONPATH=site stepwell check
 """
 
 from __future__ import annotations
