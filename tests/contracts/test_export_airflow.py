@@ -108,7 +108,10 @@ def test_airflow_saw_the_pipeline_and_its_texts_as_they_are(name: str) -> None:
     )
     for one, task in seen["tasks"].items():
         assert task["doc"] == made.description
-        asked = {f"STEPWELL_SET_{key}": f"{{{{ params.{key} | tojson }}}}" for key in made.parameters}
+        asked = {
+            f"STEPWELL_SET_{key}": f"{{{{ params['{key}']{'' if kind == 'string' else ' | tojson'} }}}}"
+            for key, kind in TYPES[name].items()
+        }
         assert task["env"] == {
             "STEPWELL_PIPELINE": made.name,
             "STEPWELL_STEP": one,

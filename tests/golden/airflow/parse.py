@@ -1,7 +1,7 @@
 """Have a real Airflow parse the DAG files beside this one, and write down what it saw in each.
 
-Run by `make airflow`, in an environment of its own: Airflow is large and pins what it needs. The suite holds
-the exporter to the same files, byte for byte, so what Airflow saw holds for what is exported.
+Run by `make airflow`, in a separate environment: Airflow is large and pins what it needs. The suite compares
+exports with the same files, byte for byte. With an argument, the files of that folder are read instead.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
-HERE = Path(__file__).parent
+HERE = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
 
 with tempfile.TemporaryDirectory() as home:
     os.environ.update(AIRFLOW_HOME=home, AIRFLOW__CORE__LOAD_EXAMPLES="False")

@@ -95,8 +95,9 @@ def _task(pipeline: Pipeline, job: Job, name: str) -> Iterator[str]:
         "STEPWELL_STEP": job.id,
         "STEPWELL_WORKSPACE": pipeline.workspace or "",
     }
-    for parameter in pipeline.parameters:
-        environment[f"{_VARIABLE}{parameter}"] = f"{{{{ params['{parameter}'] | tojson }}}}"
+    for parameter, default in pipeline.parameters.items():
+        form = "" if _type(default) == "string" else " | tojson"  # as `--set` reads it
+        environment[f"{_VARIABLE}{parameter}"] = f"{{{{ params['{parameter}']{form} }}}}"
     yield f"    {name} = BashOperator("
     yield f"        task_id={_literal(job.id)},"
     yield "        bash_command=RUN,"

@@ -41,7 +41,9 @@ def request_of(job: Job, wording: Wording) -> dict[str, Any] | None:
     kind = job.definition.sagemaker_step_type or ""
     if kind not in _KINDS:
         known = ", ".join(_KINDS)
-        why = f"uses `{job.definition.name}` of type `{kind}`, which SageMaker pipelines do not support"
+        unsupported = f"of type `{kind}`, which SageMaker pipelines do not support"
+        reason = unsupported if kind else "without a `sagemaker_step_type`"
+        why = f"uses `{job.definition.name}` {reason}"
         wording.findings.append(cannot(job.node, why, f"supported types: {known}"))
         return None
     word, form = _KINDS[kind]
