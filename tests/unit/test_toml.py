@@ -83,7 +83,7 @@ def test_a_definition_reads_as_the_same_definition_in_yaml_does() -> None:
     ],
 )
 def test_dates_and_times_are_the_text_that_was_written(written: str) -> None:
-    assert toml.load(f"a.b = [{{c = {written}}}] # not {written}\n") == {"a": {"b": [{"c": written}]}}
+    assert toml.load(f"a.b = [{{c = {written}}}] # not {written}\n")[0] == {"a": {"b": [{"c": written}]}}
 
 
 @pytest.mark.parametrize(
@@ -178,12 +178,18 @@ BACKSLASH = "write `\\\\` for a backslash, or use single quotes"
         ("a = True\n", "1:5-1:9", NOT_VALID + "invalid value", "write `true`, in lowercase"),
         ("a = null\n", "1:5-1:9", NOT_VALID + "invalid value", "TOML has no null: remove the key"),
         ("a =\nb = 1\n", "1:4-1:4", NOT_VALID + "invalid value", "write a value here"),
+        (
+            "a = {{ x }}\n",
+            "1:6-1:7",
+            NOT_VALID + "invalid initial character for a key part",
+            "quote the value: an unquoted value cannot begin with `{{`",
+        ),
         ("a = [1,,]\n", "1:8-1:9", NOT_VALID + "invalid value", "write a value here"),
         (
             "a = 012\n",
             "1:6-1:8",
             NOT_VALID + "expected newline or end of document after a statement",
-            LINE_HELP,
+            "write the number without leading zeros, or quote it",
         ),
         (
             "a = 'it's'\n",
@@ -276,8 +282,10 @@ def test_control_characters_are_named(text: str, place: str, code: str) -> None:
     ["9223372036854775808", "-9223372036854775809", "0xffff_ffff_ffff_ffff", "nan", "-inf", "+inf", "1e999"],
 )
 def test_a_number_that_json_cannot_carry_is_rejected(written: str) -> None:
-    text = f"a = 1\nb = {{ c = [{written}] }}\n"
-    refused = _refusal(text)
+    text = f"a = 1\nb = {{ c = [{written}] }}\nd = nan\n"
+    data, (refused, other) = toml.load(text)
+    assert data == {"a": 1, "b": {"c": [written]}, "d": "nan"}
+    assert other.message == "the number `nan` cannot be represented exactly"
     assert (refused.id, refused.message) == (
         "number-out-of-range",
         f"the number `{written}` cannot be represented exactly",
@@ -288,7 +296,7 @@ def test_a_number_that_json_cannot_carry_is_rejected(written: str) -> None:
 
 def test_the_largest_and_the_smallest_integers_are_kept() -> None:
     text = "a = 9223372036854775807\nb = -9223372036854775808\n"
-    assert toml.load(text) == {"a": 2**63 - 1, "b": -(2**63)}
+    assert toml.load(text)[0] == {"a": 2**63 - 1, "b": -(2**63)}
 
 
 def test_an_integer_too_long_to_convert_is_shown_shortened() -> None:
@@ -336,5 +344,5 @@ def test_deep_nesting_is_rejected_before_a_parser_can_fall_into_it(text: str, pl
 )
 def test_64_levels_and_any_number_of_brackets_beside_each_other_are_read(text: str) -> None:
     places = toml.locate(text)
-    assert len(toml.load(text)) == 1
+    assert len(toml.load(text)[0]) == 1
     assert max(map(len, places.values)) <= 64

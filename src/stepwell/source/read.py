@@ -168,7 +168,7 @@ def _load(form: str, text: str) -> tuple[dict[str, Any], list[Unreadable]]:
     if form == "toml":
         from stepwell.source import toml
 
-        data = toml.load(text)
+        data, faults = toml.load(text)
         if not data:
             raise Unreadable(
                 "empty-file",
@@ -176,7 +176,7 @@ def _load(form: str, text: str) -> tuple[dict[str, Any], list[Unreadable]]:
                 (0, 0),
                 "add the fields of a definition, or delete the file",
             )
-        return data, []
+        return data, faults
     from stepwell.source import yaml
 
     return yaml.load(text)

@@ -23,8 +23,8 @@ _Slot = tuple[Any, str | int, Pointer]
 """A table or array, a key or index in it, and the pointer of the item."""
 
 
-def load(text: str) -> dict[str, Any]:
-    """Return the data of a TOML document; dates and times are kept as text.
+def load(text: str) -> tuple[dict[str, Any], list[Unreadable]]:
+    """Return the data of a TOML document, and its numbers that are out of range; these and dates are text.
 
     Args:
         text: without a byte order mark.
@@ -32,6 +32,7 @@ def load(text: str) -> dict[str, Any]:
     Raises:
         Unreadable: the text is invalid.
     """
+    faults: list[Unreadable] = []
     _refuse_deep_nesting(text)
     try:
         data = tomli.loads(text)
@@ -45,9 +46,11 @@ def load(text: str) -> dict[str, Any]:
         for holder, key, pointer in special:
             start, end = written.get(pointer, (0, 0))  # absent if tomli learns what the scanner has not
             if isinstance(holder[key], (int, float)):
-                raise _out_of_range(text, (start, end))
-            holder[key] = text[start:end] or holder[key].isoformat()
-    return data
+                faults.append(_out_of_range(text, (start, end)))
+                holder[key] = text[start:end]
+            else:
+                holder[key] = text[start:end] or holder[key].isoformat()
+    return data, faults
 
 
 def locate(text: str) -> TextMap:
@@ -186,6 +189,10 @@ def _anything_else(text: str, at: int, message: str, places: TomlSpans) -> Unrea
     help_text = next((help_text for piece, help_text in _HELP.items() if piece in message), None)
     if message == "Invalid value":
         help_text = _value_help(text[slice(*stretch)])
+    elif text.startswith("{{", at - 1):
+        help_text = "quote the value: an unquoted value cannot begin with `{{`"
+    elif text[at - 1 : at] == "0" and text[at : at + 1].isdigit():
+        help_text = "write the number without leading zeros, or quote it"
     if message.startswith("Unclosed") and places.unclosed is not None:
         related = (("opened", (places.unclosed, places.unclosed + 1)),)
     problem = message[:1].lower() + message[1:]

@@ -399,7 +399,7 @@ def has_table(tree: Tree) -> bool:
     from stepwell.source.document import Unreadable
 
     try:
-        table = toml.load(content.decode("utf-8", "replace")).get("tool", {})
+        table = toml.load(content.decode("utf-8", "replace"))[0].get("tool", {})
     except Unreadable:  # other tools report an invalid pyproject.toml
         return False
     return isinstance(table, dict) and isinstance(table.get("stepwell"), dict)
