@@ -49,14 +49,14 @@ class StepChanges(NamedTuple):
         paths: of added files, which follow those of the load.
         files: signature and digest by the index of a file.
         folders: path, signature and digest of the entries by the index of a folder.
-        steps: content, definition and words by the index of a step's file; empty for a removed one.
+        steps: definition and words by the index of a step's file; empty for a removed one.
         difference: how many steps more, or fewer, there are.
     """
 
     paths: list[str]
     files: Mapping[int, tuple[Signature, bytes]]
     folders: Mapping[int, tuple[str, Signature, bytes]]
-    steps: Mapping[int, tuple[bytes | None, StoredFile | None, str]]
+    steps: Mapping[int, tuple[StoredFile | None, str]]
     difference: int
 
     def followed_by(self, more: StepChanges) -> StepChanges:
@@ -72,8 +72,8 @@ class StepChanges(NamedTuple):
     @property
     def are_few(self) -> bool:
         """Whether storing them costs little."""
-        contents = (content or b"" for content, *_ in self.steps.values())
-        return len(self.steps) <= _FEW and sum(map(len, contents)) <= _FEW_BYTES
+        size = sum(len(file[-1]) for file, _ in self.steps.values() if file is not None)
+        return len(self.steps) <= _FEW and size <= _FEW_BYTES
 
 
 def changed_steps(
@@ -103,7 +103,7 @@ def changed_steps(
     new = [path for path in listings.added if path not in paths]
     paths.update((path, len(observations.files) + at) for at, path in enumerate(new))
     words = index.words + [""] * (len(observations.files) + len(new) - len(index.words))
-    for at, (_, _, known) in so_far.steps.items():
+    for at, (_, known) in so_far.steps.items():
         words[at] = known
     if any(bool(words[at]) is (path in listings.added) for path, at in paths.items()):
         return None  # it has findings, or its folder changes at the moment
@@ -133,9 +133,9 @@ def changed_steps(
         {at: seen[path] if path in checked else ((), NO_FILE) for path, at in paths.items()},
         listings.folders(began),
         {
-            at: (recorder.contents[path], stored_file(at, checked[path]), known)
+            at: (stored_file(checked[path], recorder.contents[path]), known)
             if path in checked
-            else (None, None, "")
+            else (None, "")
             for (path, at), known in zip(paths.items(), after, strict=True)
         },
         len(listings.added) - len(listings.removed),

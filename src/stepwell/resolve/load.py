@@ -9,6 +9,7 @@ import gc
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date
+from itertools import chain
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -369,7 +370,8 @@ def _about_freezing(
         left_out = {**tables.left_out["steps"], **skipped.get(key, {})}
         # a skipped step is already reported, so its missing table row is not
         excused = (name for name in first if broken_place(left_out, name, settings) is not None)
-        names[key] = {*view.steps, *view.hyperparameters, *(excused if left_out else ())}
+        parts = (part for table in (view.steps, view.hyperparameters) for part in (table.below, table.above))
+        names[key] = {*chain.from_iterable(parts), *(excused if left_out else ())}  # without any order
     scope = FreezeScope(project.config, project.prefix, settings, names)
     return tuple(catalog.run(catalog.active("freeze", settings.severities), scope))
 

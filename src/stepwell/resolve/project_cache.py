@@ -393,13 +393,13 @@ class _Stored:
             at = body.places.get(listed.path)
             if at is None:
                 return None
-            source = body.files[at][0]
+            source = body.sources[at]
             file = None if source in differences.files else body.checked(at)
             if file is None or file.listed != listed or not (same_day or not is_dated(file)):
                 return None
             # what was compared by content was read before this load began, so its times prove nothing
             signature = () if source in differences.renewed else signatures[source]
-            recorder.keep(listed.path, body.contents[source] or b"", signature, digests[source])
+            recorder.keep(listed.path, body.files[at][5], signature, digests[source])
             self.kept[listed.path] = body.files[at]
             return file
 
@@ -436,7 +436,7 @@ class _Stored:
         part = self._sealed.part(1)
         if part is None or self._settings is None:
             return None
-        files = {at: (content, file) for at, (content, file, _) in self._changes.steps.items()}
+        files = {at: file for at, (file, _) in self._changes.steps.items()}
         return StoredBody(self.observations.files, self._settings[0], files, *marshal.loads(part))  # noqa: S302
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import marshal
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar, final
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, Protocol, TypeVar, cast, final
 
 from stepwell.source.tree import Folder, Staged
 
@@ -49,15 +50,64 @@ __all__ = [
 K = TypeVar("K")
 V = TypeVar("V")
 
-StoredFile = tuple[int, str, str | None, str, str, Any]
-"""A definition file: the index of its path and content, its layer, workspace, kind, name (empty if it must be
-checked again) and data, as its reader decodes it."""
+StoredFile = tuple[str, str | None, str, str, Any, bytes]
+"""A definition file: layer, workspace, kind, name (empty if it must be checked again), data and content."""
 
 Ref = int | tuple[int, ...]
 """A definition: the index of its file, or those of its files, topmost first."""
 
-StoredView = tuple[str | None, Mapping[str, tuple[dict[str, Ref], Sequence[str]]]]
-"""A view: its workspace, and for each kind the files of each added name, and the first names of its table."""
+StoredView = dict[str, tuple[dict[str, Ref], Sequence[str]]]
+"""A view: for each kind the files of each added name, and the first names of its table."""
+
+
+class Indexed(Protocol):
+    """Files by index."""
+
+    def __getitem__(self, at: int, /) -> tuple[Any, ...]: ...
+
+
+@final
+class StoredFiles:
+    """Definition files, decoded in groups on first use.
+
+    Args:
+        groups: the index of the first file of each group, and its encoded files.
+    """
+
+    def __init__(self, groups: Sequence[tuple[int, bytes]]) -> None:
+        self._starts = [start for start, _ in groups]
+        self._groups = groups
+        self._decoded: dict[int, list[StoredFile]] = {}
+        self._others: dict[int, StoredFile] = {}
+
+    def __getitem__(self, at: int) -> StoredFile:
+        if at in self._others:
+            return self._others[at]
+        group = bisect_right(self._starts, at) - 1
+        files = self._decoded.get(group)
+        if files is None:
+            files = self._decoded[group] = marshal.loads(self._groups[group][1])  # noqa: S302 - authenticated
+        return files[at - self._starts[group]]
+
+    def __setitem__(self, at: int, file: StoredFile) -> None:
+        self._others[at] = file
+
+    @classmethod
+    def encoded(cls, files: list[StoredFile]) -> list[tuple[int, bytes]]:
+        """Return files as groups, none of which has files of two workspaces."""
+        starts = [
+            at
+            for at, file in enumerate(files)
+            if at == 0 or file[1] != files[at - 1][1] or (file[1] is None and at % _GROUP == 0)
+        ]
+        return [
+            (start, marshal.dumps(files[start:end]))
+            for start, end in zip(starts, (*starts[1:], None), strict=False)
+        ]
+
+
+_GROUP: Final = 128
+"""Core files that are decoded together."""
 
 
 @final
@@ -65,20 +115,19 @@ class StoredViews:
     """Views of a stored load.
 
     Args:
-        workspaces: id, and index and data of the workspace file; the index is negative without one.
-        document: returns the document of a file, from its index and its data.
+        places: layer, workspace and kind of each file; further items are ignored.
+        view: returns a view, the core's for ``None``.
+        document: returns the document of a file, from its index.
     """
 
     def __init__(
         self,
-        files: Sequence[StoredFile],
-        workspaces: Sequence[tuple[str, int, Any]],
-        views: Sequence[StoredView],
-        document: Callable[[int, Any], Document],
+        places: Indexed,
+        view: Callable[[str | None], StoredView],
+        document: Callable[[int], Document],
     ) -> None:
-        self._files = files
-        self._workspaces = workspaces
-        self._views = views
+        self._places = places
+        self._view = view
         self._document = document
         self._authored: dict[int, AuthoredDefinition] = {}
 
@@ -89,14 +138,13 @@ class StoredViews:
         from stepwell.model.layer import Layer, Source
 
         layers = {layer.value: layer for layer in Layer}
-        files, document_of, known = self._files, self._document, self._authored
+        places, document_of, known = self._places, self._document, self._authored
 
         def authored(at: int) -> AuthoredDefinition:
             made = known.get(at)
             if made is None:
-                source, layer, workspace, kind, _, data = files[at]
-                document = document_of(source, data)
-                made = authored_in(KINDS[kind], Source(layers[layer], workspace, document))
+                layer, workspace, kind, *_ = places[at]
+                made = authored_in(KINDS[kind], Source(layers[layer], workspace, document_of(at)))
                 made = known.setdefault(at, made)
             return made
 
@@ -117,7 +165,9 @@ class StoredViews:
             applied = applied.patched(override)
         return self.authored(ref[-1]).kind.define(applied.data, applied.sources)
 
-    def snapshot(self, diagnostics: Mapping[str | None, Findings]) -> Snapshot:
+    def snapshot(
+        self, workspaces: Mapping[str, Workspace], diagnostics: Mapping[str | None, Findings]
+    ) -> Snapshot:
         """Return all views, each built on first use.
 
         Args:
@@ -127,8 +177,6 @@ class StoredViews:
         from stepwell.resolve.table import LayeredTable
         from stepwell.resolve.view import View
 
-        stored = dict(self._views)
-
         def tables(workspace: str | None, core: View | None) -> Mapping[str, LayeredTable[Any]]:
             return {
                 kind: LayeredTable(
@@ -136,19 +184,12 @@ class StoredViews:
                     None if core is None else core.tables[kind],
                     tuple(first),
                 )
-                for kind, (refs, first) in stored[workspace].items()
+                for kind, (refs, first) in self._view(workspace).items()
             }
 
         core = View(None, tables(None, None), diagnostics[None])
-        workspaces = dict(self._workspaces_by_id())
         views = Views(workspaces, lambda key: View(key, tables(key, core), diagnostics[key]))
         return Snapshot(core, workspaces, views)
-
-    def _workspaces_by_id(self) -> Iterator[tuple[str, Workspace]]:
-        from stepwell.model.definition import Workspace
-
-        for key, at, data in self._workspaces:
-            yield key, Workspace(key, self._document(at, data) if at >= 0 else None)
 
 
 @final
@@ -208,8 +249,8 @@ def plain_definition(authored: AuthoredDefinition) -> tuple[bool, Any]:
     return flat, {**data, BASED_ON: thaw(authored.based_on)}
 
 
-def stored_views(snapshot: Snapshot, places: Mapping[str, int]) -> list[StoredView]:
-    """Return the views of a load, the core's first.
+def stored_views(snapshot: Snapshot, places: Mapping[str, int]) -> list[tuple[str | None, StoredView]]:
+    """Return the views of a load, the core's under ``None``.
 
     Args:
         places: index of each definition file by path.
@@ -279,94 +320,107 @@ class StoredBody:
     """Contents and tables of a stored load.
 
     Args:
-        changed: files that changed since, by index: content and definition; ``None`` for removed ones.
+        changed: files that changed since, by the index of the path; ``None`` for removed ones.
+        sources: index of the path of each definition file.
+        groups: the definition files.
+        views: the encoded view of each workspace, the core's under ``None``.
     """
 
     def __init__(
         self,
         paths: list[str],
         config: StoredConfig,
-        changed: Mapping[int, tuple[bytes | None, StoredFile | None]],
-        contents: list[bytes | None],
-        files: list[StoredFile],
+        changed: Mapping[int, StoredFile | None],
+        sources: list[int],
+        groups: list[tuple[int, bytes]],
         layout: tuple[Any, ...],
-        workspaces: list[tuple[str, int, Any]],
-        views: list[StoredView],
+        workspaces: list[tuple[str, str, Any, bytes]],
+        views: dict[str | None, bytes],
         schemas: list[tuple[str, tuple[Any, ...]]],
     ) -> None:
         from stepwell.model.record import Facts, know_facts
 
         for name, facts in schemas:
             know_facts(name, Facts(*facts))
-        self.contents = contents
-        self.files = files
-        self.places = {paths[file[0]]: at for at, file in enumerate(files)}
-        """Index of each file by path."""
+        self.files = StoredFiles(groups)
+        self.sources = sources
         self._paths = paths
         self._config = config
         self._layout = layout
+        self._workspaces = workspaces
+        self._views = views
+        self._core: StoredView = marshal.loads(views[None])  # noqa: S302 - authenticated
         if changed:
-            self._change(changed, views[0][1]["steps"][0])
-        self._stored = StoredViews(files, workspaces, views, self._document)
+            self._change(changed, self._core["steps"][0])
+        self._stored = StoredViews(self.files, self._view, self._document)
 
-    def _change(
-        self, changed: Mapping[int, tuple[bytes | None, StoredFile | None]], steps: dict[str, Any]
-    ) -> None:
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """Index of each definition file by path."""
+        return {self._paths[source]: at for at, source in enumerate(self.sources)}
+
+    def _change(self, changed: Mapping[int, StoredFile | None], steps: dict[str, Any]) -> None:
         """Replace, add and remove core steps.
 
         Args:
             steps: index of the file of each core step, in the order of the files.
         """
-        files, paths, contents = self.files, self._paths, self.contents
-        contents += [None] * (len(paths) - len(contents))
+        paths = self._paths
         names = dict(steps)
-        for source, (content, _) in changed.items():
-            contents[source] = content
-            if paths[source] in self.places:
-                names.pop(files[self.places[paths[source]]][4], None)
-        for source, (_, file) in changed.items():
+        for path in (paths[source] for source in changed):
+            if path in self.places:
+                names.pop(self.files[self.places[path]][3], None)
+        for source, file in changed.items():
             if file is None:
                 self.places.pop(paths[source], None)
                 continue
-            at = self.places.setdefault(paths[source], len(files))
-            files[at : at + 1] = [file]
-            names[file[4]] = at
-        steps.clear()
-        steps.update(sorted(names.items(), key=lambda item: paths[files[item[1]][0]]))
+            at = self.places.setdefault(paths[source], len(self.sources))
+            self.sources += [source] * (at == len(self.sources))
+            self.files[at] = file
+            names[file[3]] = at
+        if names.keys() != steps.keys():
+            steps.clear()
+            names = dict(sorted(names.items(), key=lambda item: paths[self.sources[item[1]]]))
+        steps.update(names)
 
-    @cached_property
-    def checked(self) -> Callable[[int], CheckedFile | None]:
+    def checked(self, at: int) -> CheckedFile | None:
         """Return the result of checking a file; ``None`` if it must be checked again."""
         from stepwell.check.file import CheckedFile
 
-        files, listed, authored = self.files, self.listed, self._stored.authored
+        name = self.files[at][3]
+        return CheckedFile(self.listed(at), name, None, self._stored.authored(at)) if name else None
 
-        def checked(at: int) -> CheckedFile | None:
-            name = files[at][4]
-            return CheckedFile(listed[at], name, None, authored(at)) if name else None
-
-        return checked
-
-    @cached_property
-    def listed(self) -> list[Listed]:
-        """The definition files, the core's first."""
+    def listed(self, at: int) -> Listed:
+        """Return a definition file."""
         from stepwell.model.layer import Layer, Listed
 
-        layers, paths = {layer.value: layer for layer in Layer}, self._paths
-        return [
-            Listed(paths[source], layers[layer], workspace, kind)
-            for source, layer, workspace, kind, _, _ in self.files
-        ]
+        layer, workspace, kind, *_ = self.files[at]
+        return Listed(self._paths[self.sources[at]], Layer(layer), workspace, kind)
+
+    def _view(self, workspace: str | None) -> StoredView:
+        if workspace is None:
+            return self._core
+        view: StoredView = marshal.loads(self._views[workspace])  # noqa: S302 - authenticated
+        return view
 
     def snapshot(self, diagnostics: Mapping[str | None, Findings]) -> Snapshot:
         """Return all views, each built on first use."""
-        return self._stored.snapshot(diagnostics)
+        from stepwell.model.definition import Workspace
+        from stepwell.source.read import document_of
+
+        workspaces = {
+            key: Workspace(key, document_of(path, content, *data) if path else None)
+            for key, path, data, content in self._workspaces
+        }
+        return self._stored.snapshot(workspaces, diagnostics)
 
     def load(self, root: str, today: date) -> LoadResult:
         """Load the project as it was stored, with everything that reloads need."""
         from stepwell.resolve.load import load
 
-        tree = Staged(Folder(root), dict(zip(self._paths, self.contents, strict=True)))
+        contents = {path: self.files[at][5] for path, at in self.places.items()}
+        contents |= {path: content for _, path, _, content in self._workspaces if path}
+        tree = Staged(Folder(root), contents)
         project = self._config.project(Folder(root))
 
         def known(listed: Listed) -> CheckedFile | None:
@@ -382,7 +436,7 @@ class StoredBody:
         ids, settings, findings = self._layout
         by_workspace: dict[str | None, list[Listed]] = {key: [] for key in (None, *ids)}
         for at in self.places.values():
-            listed = self.listed[at]
+            listed = self.listed(at)
             by_workspace[listed.workspace].append(listed)
         workspaces = {key: tuple(sorted(group)) for key, group in by_workspace.items()}
         core = workspaces.pop(None)
@@ -393,10 +447,11 @@ class StoredBody:
             tuple(map(record_of, findings)),
         )
 
-    def _document(self, at: int, data: Any) -> Document:
+    def _document(self, at: int) -> Document:
         from stepwell.source.read import document_of
 
-        return document_of(self._paths[at], self.contents[at] or b"", *data)
+        *_, data, content = self.files[at]
+        return document_of(self._paths[self.sources[at]], content, *data)
 
 
 def encoded(
@@ -426,10 +481,10 @@ def encoded(
             places[listed.path] = len(files)
             same = kept.get(listed.path)
             if same is not None:
-                files.append((at[listed.path], *same[1:]))
+                files.append(same)
                 continue
             dated = dated or is_dated(file)
-            files.append(stored_file(at[listed.path], file))
+            files.append(stored_file(file, contents[listed.path]))
 
     steps: list[tuple[str | None, tuple[int, int]]] = []
     findings = {finding: index for index, finding in enumerate(loaded.diagnostics)}
@@ -440,7 +495,9 @@ def encoded(
         by_view.append((key, tuple(findings.setdefault(item, len(findings)) for item in view.diagnostics)))
     config, settings = loaded.project.config, loaded.project.settings
     workspaces = [
-        (key, -1, None) if item.document is None else (key, at[item.document.path], plain_data(item.document))
+        (key, "", None, b"")
+        if item.document is None
+        else (key, item.document.path, plain_data(item.document), contents[item.document.path])
         for key, item in snapshot.workspaces.items()
     ]
     stored_layout = (
@@ -449,11 +506,11 @@ def encoded(
         [_plain(item) for item in layout.diagnostics],
     )
     body = (
-        [contents[path] for path in observations.files],
-        files,
+        [at[path] for path in places],
+        StoredFiles.encoded(files),
         stored_layout,
         workspaces,
-        stored_views(snapshot, places),
+        {key: marshal.dumps(cast("Any", view)) for key, view in stored_views(snapshot, places)},
         [_plain_facts(schema) for schema in (*KIND_OF_NOUN, "workspace")],
     )
     stated = (
@@ -463,8 +520,8 @@ def encoded(
             at[config.path], config.path, contents[config.path], plain_data(config), loaded.project.prefix
         )
     )
-    is_clean = not findings and all(name for *_, name, _ in files)
-    words, others = _words_of_core(loaded, files, places, len(observations.files))
+    is_clean = not findings and all(file[3] for file in files)
+    words, others = _words_of_core(loaded, files, places, at)
     index = StoredIndex(words, frozenset({*others, *_other_words(loaded)}), is_clean)
     head = (
         loaded.today.toordinal() if dated else 0,
@@ -474,22 +531,18 @@ def encoded(
     return head, marshal.dumps((tuple(stated), tuple(index))), marshal.dumps(body)
 
 
-def stored_file(source: int, file: CheckedFile) -> StoredFile:
-    """Return a checked file as plain data.
-
-    Args:
-        source: index of its path and content.
-    """
+def stored_file(file: CheckedFile, content: bytes) -> StoredFile:
+    """Return a checked file as plain data."""
     name, data = "", None
     if file.authored is not None:
         data = plain_definition(file.authored)
         if not file.diagnostics and not file.ignores:
             name = file.name or ""
-    return source, file.listed.layer.value, file.listed.workspace, file.listed.kind, name, data
+    return file.listed.layer.value, file.listed.workspace, file.listed.kind, name, data, content
 
 
 def _words_of_core(
-    loaded: LoadResult, files: Sequence[StoredFile], places: Mapping[str, int], count: int
+    loaded: LoadResult, files: Sequence[StoredFile], places: Mapping[str, int], sources: Mapping[str, int]
 ) -> tuple[list[str], set[str]]:
     """Return the words of each core step by the index of its file, and of those that depend on the date."""
     words: dict[str, set[str]] = {}
@@ -497,13 +550,12 @@ def _words_of_core(
         for word, names in table.items():
             for name in names:
                 words.setdefault(name, set()).add(word)
-    stated = [""] * count
+    stated = [""] * len(sources)
     others: set[str] = set()
     for name, step in loaded.core.tables["steps"].items():
-        source, *_, is_clean, _ = files[places[step.sources[0].document.path]]
-        own = joined(name, words.get(name, ()))
-        if own and is_clean and "deprecated" not in step.data:
-            stated[source] = own
+        path, own = step.sources[0].document.path, joined(name, words.get(name, ()))
+        if own and files[places[path]][3] and "deprecated" not in step.data:
+            stated[sources[path]] = own
         else:
             others.update((name, *words.get(name, ())))
     return stated, others

@@ -17,6 +17,7 @@ from operator import itemgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast, final
 
+from stepwell.model.definition import Workspace
 from stepwell.model.kinds import KINDS
 from stepwell.model.layer import Layer
 from stepwell.resolve import LoadResult, Summary, collector_paused
@@ -368,18 +369,17 @@ class Bundle:
         columns = _columns(head)
         count = len(columns[0])
         places = iter(range(count, len(head.paths) - 1))
-        workspaces = [
-            (key, 1 + place, place)
-            for key, place in ((key, next(places) if has_file else -2) for key, has_file in head.workspaces)
-        ]
-        views: list[StoredView] = [
-            (key, {kind: (dict(zip(*pair, strict=True)), first) for kind, (*pair, first) in tables.items()})
+        workspaces = {
+            key: Workspace(key, self._document(next(places)) if has_file else None)
+            for key, has_file in head.workspaces
+        }
+        views: dict[str | None, StoredView] = {
+            key: {kind: (dict(zip(*pair, strict=True)), first) for kind, (*pair, first) in tables.items()}
             for key, tables in head.views
-        ]
-        files = [*zip(range(1, count + 1), *columns, repeat("", count), range(count), strict=True)]
-        stored = StoredViews(files, workspaces, views, self._document)
-        snapshot = stored.snapshot({key: findings(key) for key, _ in views})
-        own = {key: tables["steps"][0].keys() for key, tables in views}
+        }
+        stored = StoredViews([*zip(*columns, strict=True)], views.__getitem__, self._document)
+        snapshot = stored.snapshot(workspaces, {key: findings(key) for key in views})
+        own = {key: tables["steps"][0].keys() for key, tables in views.items()}
         steps = {key: (len(own[None] | names), len(names)) for key, names in own.items()}
         summary = Summary(
             root,
@@ -393,8 +393,8 @@ class Bundle:
         parts["project"] = partial(self._project, root)
         return LoadResult(parts, today=today, snapshot=snapshot, summary=summary)
 
-    def _document(self, file: int, place: int) -> Document:
-        """Return the document of a file with its stored data.
+    def _document(self, place: int) -> Document:
+        """Return the document of a definition or workspace file with its stored data.
 
         Raises:
             ProjectError: the data is not valid.
@@ -403,12 +403,12 @@ class Bundle:
         from stepwell.source.document import freeze_mapping
         from stepwell.source.read import document_of
 
-        path = self._head.paths[file]
+        path = self._head.paths[1 + place]
         try:
             plain = json.loads(self._bytes(len(self._head.paths) + place).decode("ascii"))
             if isinstance(plain, dict) and schema.fits(self._forms[place], plain, flat=True):
                 frozen = freeze_mapping(plain)
-                document = document_of(path, self._bytes(file), True, frozen)
+                document = document_of(path, self._bytes(1 + place), True, frozen)
                 return document._replace(locate=_Positions(path, frozen))
         except (ValueError, LookupError, RecursionError):  # no JSON, no UTF-8, unknown suffix, too deep
             pass
