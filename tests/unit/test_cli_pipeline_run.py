@@ -18,7 +18,9 @@ import pytest
 from tests.running import MAKE, SUMS, TOTAL, single
 
 from stepwell.frontends import cli
+from stepwell.frontends.render.notebook import bundle
 from stepwell.run.pipelines import scheduler
+from stepwell.run.pipelines.run_database import RunDatabase
 
 if TYPE_CHECKING:
     Project = Callable[[Mapping[str, str | bytes]], Path]
@@ -103,21 +105,33 @@ def test_a_failed_run_names_its_log(project: Project, ask: Ask) -> None:
     )
 
 
-def test_a_resumed_run_reports_its_own_time_and_none_for_cached_steps(
-    project: Project, ask: Ask, monkeypatch: pytest.MonkeyPatch
+def test_the_time_of_a_resumed_run_is_that_of_its_attempts(
+    project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    root = project(SUMS)
-    assert ask(root, "run", "Sums")[0] == 0
-    script = root / "src" / "scripts" / "total.py"
-    script.write_text("exit(1)\n")
-    clock = time.time
-    with monkeypatch.context() as earlier:
-        earlier.setattr(time, "time", lambda: clock() - 3600)
-        assert ask(root, "run", "Sums")[0] == 1
-    script.write_text(TOTAL)
-    assert ask(root, "run", "Sums", "--resume")[1] == (
-        "make   cached\ntotal  cached\n\nRun RUN of Sums on local: 2 cached in TIME.\n"
-    )
+    root = project({**SUMS, "src/scripts/total.py": "exit(1)\n"})
+    words = ["pipeline", "run", "Sums", "--project", str(root)]
+    assert cli.run(words) == 1
+    with RunDatabase(str(root)) as database:
+        database._base.execute("UPDATE runs SET began=began-3600, ended=ended-3600")
+        database._base.execute("UPDATE attempts SET began=began-3600, ended=ended-3600")
+    (root / "src" / "scripts" / "total.py").write_text(TOTAL)
+    assert cli.run([*words, "--resume", "--report", str(root / "run.html")]) == 0
+    text = capsys.readouterr().out
+    assert cli.run([*words, "--resume", "--format", "json"]) == 0
+    run = json.loads(capsys.readouterr().out)
+    attempts = [each for step in run["steps"] for each in step["attempts"]]
+    assert len(attempts) == 3
+    total = sum(each["ended"] - each["began"] for each in attempts)
+    assert 0 < run["run"]["seconds"] <= total + 0.001 < 3600 < run["run"]["ended"] - run["run"]["began"]
+    page = (root / "run.html").read_text()
+    with RunDatabase(str(root)) as database:
+        shown = bundle(database.read(run["run"]["id"]))["text/html"]
+    for output in (text, page, shown):
+        took = re.findall(r" in (\d+\.\d\d) s", output)
+        assert float(took[-1]) == pytest.approx(run["run"]["seconds"], abs=0.006)
+    bars = [tuple(map(float, pair)) for pair in re.findall(r"left: ([\d.]+)%; width: ([\d.]+)%", page)]
+    assert len(bars) == 3
+    assert all(width > 1 for _, width in bars)
 
 
 def test_a_run_continues(project: Project, ask: Ask) -> None:

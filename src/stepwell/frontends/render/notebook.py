@@ -182,7 +182,7 @@ def _run(run: RunRecord) -> str:
         (step.node, step.step, step.state.value, seconds(step.seconds) if step.seconds else "", step.fault)
         for step in run.steps
     ]
-    took = "" if run.ended is None else f" in {seconds(max(0.0, run.ended - run.began))}"
+    took = "" if run.ended is None else f" in {seconds(run.seconds)}"
     head = f"<b>{_text(run.pipeline)}</b>: {run.state.value}{took} <code>{_text(run.id)}</code>"
     return f"<div>{head}{_table(('Id', 'Step', 'State', 'Time', 'Fault'), rows)}</div>"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -15,6 +15,7 @@ __all__ = [
     "RunRecord",
     "StepDifference",
     "StepRecord",
+    "busy_spans",
     "compare_runs",
     "developers_of",
 ]
@@ -119,6 +120,17 @@ def developers_of(run: RunRecord) -> tuple[Developer, ...]:
     return tuple(developers)
 
 
+def busy_spans(attempts: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Merge start and end of attempts to disjoint spans in order."""
+    spans: list[tuple[float, float]] = []
+    for began, ended in sorted(attempts):
+        if spans and began <= spans[-1][1]:
+            spans[-1] = (spans[-1][0], max(spans[-1][1], ended))
+        elif ended > began:
+            spans.append((began, ended))
+    return spans
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class AttemptRecord:
@@ -200,6 +212,13 @@ class RunRecord(InNotebook):
     ended: float | None
     folder: str
     steps: tuple[StepRecord, ...]
+
+    @property
+    def seconds(self) -> float:
+        """Return the time in which attempts ran, in seconds, without the time before a resume."""
+        attempts = (attempt for step in self.steps for attempt in step.attempts)
+        spans = busy_spans((each.began, each.ended) for each in attempts if each.ended is not None)
+        return sum(ended - began for began, ended in spans)
 
     def step(self, node: str) -> StepRecord:
         """Return the record of a step.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -184,7 +183,6 @@ def command(
             print_findings(findings, registry)
             sys.stdout.flush()
         earlier = record.last(name)
-        started = time.time()
         try:
             run = make_run(
                 plan,
@@ -203,7 +201,7 @@ def command(
             if interrupted is not None and is_new and form == "text":
                 stopped = record.read(interrupted)
                 if stopped.steps or isinstance(error, KeyboardInterrupt):
-                    sys.stdout.writelines(f"{line}\n" for line in run_lines(stopped, root, started))
+                    sys.stdout.writelines(f"{line}\n" for line in run_lines(stopped, root))
                     sys.stdout.flush()
                     _print_next(stopped)
             raise
@@ -212,7 +210,7 @@ def command(
         _write(run, root, findings)
     else:
         if not (common.quiet and run.state.is_good):
-            sys.stdout.writelines(f"{line}\n" for line in run_lines(run, root, started))
+            sys.stdout.writelines(f"{line}\n" for line in run_lines(run, root))
             sys.stdout.flush()
         if form == "text" and not common.quiet:
             if not run.state.is_good:

@@ -44,6 +44,9 @@ class PipelineRun(OutputPart, frozen=True, kw_only=True):
     ended: Annotated[
         float | None, doc("Seconds since the Unix epoch; null while it is running.", 1798804800.5)
     ]
+    seconds: Annotated[
+        Amount, doc("Time in which attempts ran, in seconds, without the time before a resume.", 0.25)
+    ]
     folder: Annotated[str, doc("Relative to the project.", ".stepwell/runs/20270101-120000-1a2b")]
 
 
@@ -343,6 +346,7 @@ def _run(run: RunRecord | None, root: str, reported: Iterable[Diagnostic]) -> di
             parameters=dict(run.parameters),
             began=run.began,
             ended=run.ended,
+            seconds=round(run.seconds, 3),
             folder=_relative(run.folder, root),
         ),
         "steps": tuple(_step(run, step, root) for step in run.steps),

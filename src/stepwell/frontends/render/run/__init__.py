@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from stepwell.frontends.render.run.text import comparison_lines, log_of, run_lines, seconds, swap_lines
 from stepwell.run.pipelines import Pipeline, RunRecord
+from stepwell.run.pipelines.run_record import busy_spans
 from stepwell.source.escape_control import visible
 from stepwell.source.redaction import without_secrets
 
@@ -62,20 +64,24 @@ def _drawing(pipeline: Pipeline, steps: list[Mapping[str, Any]]) -> str:
 
 
 def _bars(record: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return every attempt as an interval in percent of the run's time."""
+    """Return every attempt as an interval in percent of the time in which attempts ran."""
     attempts = [
         (item, each) for item in record["steps"] for each in item["attempts"] if each["ended"] is not None
     ]
     if not attempts:
         return []
-    began = min(each["began"] for _, each in attempts)
-    whole = max(max(each["ended"] for _, each in attempts) - began, 1e-9)
+    spans = busy_spans((each["began"], each["ended"]) for _, each in attempts)
+
+    def busy_until(at: float) -> float:
+        return sum(min(max(at - began, 0.0), ended - began) for began, ended in spans)
+
+    whole = max(busy_until(math.inf), 1e-9)
     bars: dict[str, dict[str, Any]] = {}
     for item, each in attempts:
         row = bars.setdefault(item["id"], {"id": item["id"], "state": item["state"], "stretches": []})
         row["stretches"].append(
             {
-                "left": round(100 * (each["began"] - began) / whole, 3),
+                "left": round(100 * busy_until(each["began"]) / whole, 3),
                 "width": max(0.2, round(100 * (each["ended"] - each["began"]) / whole, 3)),
                 "state": each["state"],
                 "seconds": each["ended"] - each["began"],

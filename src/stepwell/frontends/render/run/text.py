@@ -26,12 +26,8 @@ __all__ = [
 ]
 
 
-def run_lines(run: RunRecord, root: str, resumed: float = 0.0) -> Iterator[str]:
-    """Yield a line per step, details of failed steps, and a summary.
-
-    Args:
-        resumed: start of the time to report, in seconds since 1970; the start of the run if that is later.
-    """
+def run_lines(run: RunRecord, root: str) -> Iterator[str]:
+    """Yield a line per step, details of failed steps, and a summary."""
     rows = [
         (
             visible(step.node),
@@ -51,7 +47,7 @@ def run_lines(run: RunRecord, root: str, resumed: float = 0.0) -> Iterator[str]:
         for state in StepState
         if (count := sum(step.state is state for step in run.steps))
     ]
-    took = "" if run.ended is None else f" in {seconds(max(0.0, run.ended - max(run.began, resumed)))}"
+    took = "" if run.ended is None else f" in {seconds(run.seconds)}"
     yield f"Run {run.id} of {run.pipeline} on {run.engine}: {', '.join(states) or 'no steps'}{took}."
     developers = developers_of(run)
     if len(developers) > 1:
