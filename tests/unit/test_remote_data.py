@@ -15,7 +15,9 @@ from tests import running
 from tests.running import CONFIGURATION, SUMS, output, run, single, states
 
 from stepwell.frontends import cli
-from stepwell.run.pipelines.artifacts import check_content, has_parquet
+from stepwell.run.pipelines.artifacts import check_content, digest_of, has_parquet
+from stepwell.run.pipelines.shared_store import SharedStore
+from stepwell.run.run_store import RunBusy
 from stepwell.source import remote
 from stepwell.source.remote import RemoteFault, fetch, is_url, location, publish, unusable
 
@@ -205,6 +207,45 @@ def test_outputs_are_copied_and_a_failed_copy_is_repeated_without_the_script(
     assert states(resumed) == {"it": "done"}
     assert len(resumed.steps[0].attempts) == 1
     assert {each.key for each in bucket.objects.all()} == {"x/a.txt", "x/b.txt"}
+
+
+@pytest.fixture
+def google(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Google Cloud Storage with an empty bucket ``data``: `pip install gcsfs gcp-storage-emulator`."""
+    monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")  # gRPC, which the emulator lacks
+    pytest.importorskip("gcsfs")
+    emulator = pytest.importorskip("gcp_storage_emulator.server")
+    import fsspec
+
+    server = emulator.create_server("127.0.0.1", 0, in_memory=True, default_bucket="data")
+    server.start()
+    host, port = server._api._httpd.server_address
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://{host}:{port}")
+    monkeypatch.setitem(fsspec.config.conf, "gs", {"token": "anon"})
+    yield fsspec.filesystem("gs", skip_instance_cache=True)
+    server.stop()
+
+
+def test_google_cloud_storage_has_inputs_outputs_and_runs(
+    project: Project, tmp_path: Path, google: Any
+) -> None:
+    google.pipe_file("data/tables/rows.csv", ROWS.encode())
+    targets = {"data_manifest.yaml": "outputs: {Total: {total: gs://data/results/}}\n"}
+    root = project({**TOTAL, **targets})
+    for source in ("gs://data/tables/rows.csv", "gs://data/tables"):
+        made = run(root, "Only", parameters={"table": source})
+        assert output(made, "total.total") == '{"total": 3}'
+    assert google.cat_file("data/results/total.json") == b'{"total": 3}'
+    gone = run(root, "Only", parameters={"table": "gs://data/gone"})
+    assert gone.step("total").fault == "cannot read inputs: gs://data/gone: does not exist"
+    store = SharedStore("gs://data/runs")
+    digest = digest_of(str(root / "src"))[0]
+    store.put(digest, str(root / "src"))
+    (tmp_path / "objects").mkdir()
+    assert digest_of(store.get(digest, str(tmp_path / "objects")))[0] == digest
+    assert store.read("runs/none.json") is None
+    with store.claim("1-a", known="", is_new=True, take_over=False), pytest.raises(RunBusy):
+        store.claim("1-a", known="", is_new=False, take_over=False)
 
 
 @pytest.mark.usefixtures("bucket")

@@ -144,7 +144,8 @@ class SharedStore:
                 last.check_free(run, known)
             now = time.time()
             state = _LeaseState(platform.node(), os.getpid(), now, now, secrets.token_hex(8))
-            if self.create(_lease_name(run, number + 1), state.text()):
+            is_ours = self.create(_lease_name(run, number + 1), state.text())
+            if is_ours or self.lease_state(run, number + 1) == state:  # a retried request is rejected
                 return Lease(self, run, number + 1, state, "" if last is None else last.token)
             take_over = False  # another machine was first
 
