@@ -212,15 +212,20 @@ def _explained(form: str, noun: str, document: Document) -> dict[Diagnostic, Non
 
 
 def _with_ids(document: Document) -> Document:
-    """Return a pipeline whose steps without an id have a provisional one, so that they can be judged."""
+    """Return a pipeline whose steps without a valid id have a provisional one, so that they can be judged."""
     steps = document.data.get("steps")
     if not isinstance(steps, tuple):
         return document
+    invalid = {error.pointer for error in schema.errors_of("pipeline", document.data)}
     named = tuple(
-        freeze_mapping({"id": f"unnamed_{place}", **step}) if isinstance(step, Mapping) else step
+        freeze_mapping({**step, "id": f"unnamed_{place}"})
+        if isinstance(step, Mapping) and ("id" not in step or ("steps", place, "id") in invalid)
+        else step
         for place, step in enumerate(steps)
     )
-    return document._replace(data=freeze_mapping({**document.data, "steps": named}))
+    # Nothing can refer to an entry that is no mapping.
+    scalars = [("steps", place) for place, step in enumerate(named) if not isinstance(step, Mapping)]
+    return without(document._replace(data=freeze_mapping({**document.data, "steps": named})), scalars)
 
 
 def _respellings(form: str, document: Document) -> Iterator[tuple[Pointer, str]]:

@@ -130,6 +130,7 @@ class Override(NamedTuple):
         base: the valid definition below; ``None`` if there is none.
         result: the merged definition; ``None`` if merging failed.
         based_on: the values of the base when the override was written; empty if unknown.
+        is_part: whether invalid values of the override were removed.
     """
 
     source: Source
@@ -137,6 +138,7 @@ class Override(NamedTuple):
     base: Definition | None
     result: Definition | None
     based_on: Mapping[str, Any]
+    is_part: bool = False
 
 
 @final

@@ -337,8 +337,7 @@ class _Overlay:
         self._lay_local()
         overrides = self._lay_overrides()
         judged = (
-            override._replace(result=None) if override.source.document.path in self._parts else override
-            for override in overrides
+            override._replace(is_part=override.source.document.path in self._parts) for override in overrides
         )
         scope = self._scope(overrides=tuple(judged))
         if overrides:

@@ -49,7 +49,7 @@ def check(scope: ViewScope) -> Iterator[Finding]:
 
 
 def _is_the_same(override: Override) -> bool:
-    result, base = override.result, override.base
+    result, base = None if override.is_part else override.result, override.base
     if result is None or base is None:
         return False
     stated = override.source.document.data
