@@ -220,6 +220,7 @@ def compare(root: Path, today: date, options: CacheOptions, *, deep: bool) -> No
         assert found.summary.workspace == expected.project.settings.workspace
         for key, diagnostics in found.summary.diagnostics.items():
             assert diagnostics == expected.snapshot.view(key).diagnostics
+            assert list(found.summary.names(key)) == list(expected.snapshot.view(key))
     assert content_of(found) == content_of(expected)
     if deep:
         assert state_of(found) == state_of(expected)

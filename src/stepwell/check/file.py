@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, final
 
 from stepwell.check import catalog
 from stepwell.check.rule import FileScope, Ignore, IgnoreIndex, WorkspaceScope, by_place, ignores_in
-from stepwell.model import KINDS, AuthoredDefinition, Workspace, schema, schema_errors
+from stepwell.model import KINDS, AuthoredDefinition, Workspace, schema
 from stepwell.model.kinds import authored_in
 from stepwell.model.layer import Layer, Listed, Source
 from stepwell.model.settings import Project, Settings
@@ -208,6 +208,8 @@ def _valid_part(
 
 
 def _explained(form: str, noun: str, document: Document) -> dict[Diagnostic, None]:
+    from stepwell.model import schema_errors  # not needed for valid files
+
     return dict.fromkeys(schema_errors.explain(form, noun, document.data, lambda _: document))
 
 
@@ -240,6 +242,8 @@ def _respellings(form: str, document: Document) -> Iterator[tuple[Pointer, str]]
 
 
 def _invalid_values(form: str, document: Document) -> Iterator[Pointer]:
+    from stepwell.model import schema_errors
+
     for pointer in schema_errors.invalid_values(form, document.data):
         is_entry = len(pointer) <= _ENTRY_DEPTH.get(str(pointer[0]), 0)
         yield pointer[:1] if is_entry else pointer

@@ -11,7 +11,6 @@ from stepwell.code.files import Installed, in_project, place_of_name, top_names
 from stepwell.model.component import CodePlace
 from stepwell.model.layer import Layer, Source
 from stepwell.model.settings import Project
-from stepwell.resolve.plugins import package_of
 from stepwell.source.python import SourceFile
 from stepwell.source.spelling import closest, did_you_mean
 
@@ -71,7 +70,7 @@ class Declaring(NamedTuple):
         """
         path, _, name = value.partition(":")
         if source.layer is Layer.PLUGIN:
-            return self._in_package(package_of(source.document.path), path, name)
+            return self._in_package(source.package, path, name)
         base = f"{self.project.settings.workspaces}/{source.workspace}/" if source.workspace else ""
         full = f"{base}{path}"
         real = in_project(self.project.root, full)

@@ -236,7 +236,13 @@ class Registry(InNotebook):
         findings = MappingProxyType({key: view.diagnostics for key, view in views.items()})
         settings = self.project.settings
         return Summary(
-            self.project.root, files, steps, findings, settings.workspace, settings.references is not None
+            self.project.root,
+            files,
+            steps,
+            findings,
+            settings.workspace,
+            settings.references is not None,
+            snapshot.view,
         )
 
     @property

@@ -72,6 +72,11 @@ class Source(NamedTuple):
     workspace: str | None
     document: Document
 
+    @property
+    def package(self) -> str:
+        """Package in the path of a plugin's definition."""
+        return self.document.path[1:].partition(">")[0]
+
 
 BASED_ON: Final = "based_on"
 """Field of an override that is not part of the patch: values that the override replaced."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, final
 
-from stepwell.model import schema, schema_errors
+from stepwell.model import schema
 from stepwell.model.definition import RESERVED_ID
 from stepwell.source.diagnostic import Diagnostic, Related, Severity
 from stepwell.source.document import Document, Pointer, without
@@ -258,6 +258,8 @@ def read_project(root: str, tree: Tree) -> Project | None:
     findings = _check(document, data, prefix)
     if not findings:
         return valid_project(root, tree, document, prefix)
+    from stepwell.model import schema_errors
+
     invalid = {pointer for _, pointer in findings if pointer}
     # An invalid item invalidates its setting: a vocabulary with a gap would reject what it should allow.
     while invalid := invalid | {place[:2] for place in schema_errors.invalid_values("project", data)}:
@@ -283,6 +285,8 @@ def _check(document: Document, data: Mapping[str, Any], prefix: Pointer) -> list
     """Return findings about the configuration; those about paths with the setting that they invalidate."""
     faults: list[tuple[Diagnostic, Pointer]] = []
     if not schema.fits("project", data):
+        from stepwell.model import schema_errors
+
         explained = schema_errors.explain("project", "the configuration", data, lambda _: document, prefix)
         faults.extend((diagnostic, ()) for diagnostic in explained)
     settings: list[tuple[Pointer, Pointer]] = [

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.util import find_spec
 from typing import Any, Final, NamedTuple, Protocol, final
-from urllib.parse import unquote
 
 from stepwell.source.document import Pointer
 from stepwell.source.foreign_code import Translated
@@ -117,6 +116,8 @@ def _dangling(schema: Any) -> Iterator[SchemaError]:
     """Yield an error for each reference to another file or to a part that does not exist."""
     if not isinstance(schema, dict):
         return
+    from urllib.parse import unquote  # few schemas have references
+
     anchors = frozenset(_anchors(schema))
     for pointer, reference in _references(schema):
         fragment = unquote(reference[1:])

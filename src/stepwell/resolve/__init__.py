@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple, final
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from stepwell.resolve.snapshot import Snapshot
     from stepwell.source.diagnostic import Diagnostic
 
-__all__ = ["LoadResult", "Summary", "collector_paused"]
+__all__ = ["LoadResult", "Summary", "collector_paused", "in_table_order"]
 
 _NONE: Final[Mapping[str, Callable[[], object]]] = MappingProxyType({})
 
@@ -39,6 +39,7 @@ class Summary(NamedTuple):
         diagnostics: findings in each view.
         workspace: the default workspace; empty for none.
         has_references: whether the settings have the table ``[references]``.
+        names: returns the names of a view's steps, in order.
     """
 
     root: str
@@ -47,6 +48,7 @@ class Summary(NamedTuple):
     diagnostics: Mapping[str | None, tuple[Diagnostic, ...]]
     workspace: str
     has_references: bool
+    names: Callable[[str | None], Iterable[str]]
 
 
 @final
@@ -106,3 +108,9 @@ def collector_paused() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
+
+
+def in_table_order(names: Iterable[str], first: Iterable[str]) -> list[str]:
+    """Return names in the order of a table: first those that come first, then by name."""
+    ranks = {name: place for place, name in enumerate(first)}
+    return sorted(names, key=lambda name: (ranks.get(name, len(ranks)), name))

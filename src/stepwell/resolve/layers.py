@@ -25,7 +25,6 @@ from stepwell.model import (
 from stepwell.model.layer import Applied, Layer, Source
 from stepwell.model.record import facts
 from stepwell.model.settings import Settings
-from stepwell.resolve.plugins import package_of
 from stepwell.source.diagnostic import Diagnostic, Related, Severity, Span, in_order
 
 __all__ = [
@@ -593,7 +592,7 @@ def _hidden_findings(
     core: LayerTables, kind: Kind, hidden: Mapping[str, Definition], settings: Settings
 ) -> Iterable[Diagnostic]:
     scope = tuple(
-        Hidden(kind, package_of(item.sources[0].document.path), item, place)
+        Hidden(kind, item.sources[0].package, item, place)
         for name, item in hidden.items()
         if (place := _place(core, kind.folder, name)) is not None
     )

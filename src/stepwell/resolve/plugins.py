@@ -24,24 +24,21 @@ from stepwell.model.settings import Settings
 from stepwell.resolve.layout import list_folder
 from stepwell.source.diagnostic import Diagnostic, Severity
 from stepwell.source.errors import ExtensionError
-from stepwell.source.extensions import Extension, any_declared, extensions
+from stepwell.source.extensions import (
+    GROUP_OF_STEPS,
+    GROUP_OF_TYPES,
+    Extension,
+    any_declared,
+    extensions,
+)
 from stepwell.source.read import read
 
 __all__ = [
-    "GROUP",
-    "GROUP_OF_TYPES",
     "Plugin",
     "PluginDefinitions",
     "find_plugins",
-    "package_of",
     "read_plugins",
 ]
-
-GROUP: Final = "stepwell.steps"
-"""Entry point group of definitions."""
-
-GROUP_OF_TYPES: Final = "stepwell.step_types"
-"""Entry point group of implementations, by step name."""
 
 _FORM: Final = re.compile(r"(?P<module>\w+(\.\w+)*)\s*(:\s*(?P<attr>\w+(\.\w+)*))?\s*(\[.*\])?")
 """Syntax of entry point values (entry points specification, data model)."""
@@ -86,9 +83,9 @@ def find_plugins() -> tuple[Plugin, ...]:
 
     Exceptions of a package are logged with tracebacks and reported as the package's fault.
     """
-    if not any_declared(GROUP, GROUP_OF_TYPES):
+    if not any_declared(GROUP_OF_STEPS, GROUP_OF_TYPES):
         return ()
-    definitions = (_found(item) for item in extensions(GROUP))
+    definitions = (_found(item) for item in extensions(GROUP_OF_STEPS))
     return (*definitions, *(_type_of_steps(item) for item in extensions(GROUP_OF_TYPES)))
 
 
@@ -110,11 +107,6 @@ def read_plugins(plugins: Iterable[Plugin], settings: Settings, today: date) -> 
         listed = Listed(shown, Layer.PLUGIN, None, "steps")
         checked += (check_mapping(item, listed, settings, today) for item in plugin.given)
     return PluginDefinitions(tuple(checked), tuple(findings))
-
-
-def package_of(path: str) -> str:
-    """Return the package in the path of a plugin's definition."""
-    return path[1:].partition(">")[0]
 
 
 def _found(point: Extension) -> Plugin:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import marshal
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from functools import cache, cached_property
 from types import MappingProxyType
@@ -26,7 +26,13 @@ from stepwell.resolve.stored_views import (
     is_dated,
     record_of,
 )
-from stepwell.source.extensions import declaring_files, finds_more
+from stepwell.source.extensions import (
+    GROUP_OF_STEPS,
+    GROUP_OF_TYPES,
+    any_declared,
+    declaring_files,
+    finds_more,
+)
 from stepwell.source.observations import (
     NO_FILE,
     Differences,
@@ -171,7 +177,9 @@ def _load_plainly(root: str, today: date) -> LoadResult:
 
 
 def installed_plugins() -> tuple[Plugin, ...]:
-    """Return the plugins of this environment; their readers are imported on first use."""
+    """Return the plugins of this environment; their readers are only imported if there may be any."""
+    if not any_declared(GROUP_OF_STEPS, GROUP_OF_TYPES):
+        return ()
     from stepwell.resolve.plugins import find_plugins
 
     return find_plugins()
@@ -370,12 +378,16 @@ class _Stored:
         def snapshot() -> Snapshot:
             return full().snapshot if self._body is None else self._body.snapshot(by_view)
 
+        def names(view: str | None) -> Iterable[str]:
+            return snapshot().view(view) if self._body is None else self._body.names(view)
+
         parts = {name: part_of_full(name) for name in _PARTS_OF_RELOADS}
         parts |= {"project": project, "snapshot": snapshot}
-        files, steps, *settings = self._figures
+        files, steps, workspace, has_references = self._figures
         more = self._changes.difference
         figures = {view: (every + more, own + more * (view is None)) for view, (every, own) in steps}
-        summary = Summary(root, files + more, MappingProxyType(figures), MappingProxyType(by_view), *settings)
+        of_views = MappingProxyType(figures), MappingProxyType(by_view)
+        summary = Summary(root, files + more, *of_views, workspace, has_references, names)
         return LoadResult(parts, today=today, diagnostics=records[:count], summary=summary)
 
     def known(self, today: date, differences: Differences, recorder: Recorder) -> ReadCache:

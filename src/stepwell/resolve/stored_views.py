@@ -9,6 +9,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, Protocol, TypeVar, cast, final
 
+from stepwell.resolve import in_table_order
 from stepwell.source.tree import Folder, Staged
 
 if TYPE_CHECKING:
@@ -338,10 +339,6 @@ class StoredBody:
         views: dict[str | None, bytes],
         schemas: list[tuple[str, tuple[Any, ...]]],
     ) -> None:
-        from stepwell.model.record import Facts, know_facts
-
-        for name, facts in schemas:
-            know_facts(name, Facts(*facts))
         self.files = StoredFiles(groups)
         self.sources = sources
         self._paths = paths
@@ -352,7 +349,15 @@ class StoredBody:
         self._core: StoredView = marshal.loads(views[None])  # noqa: S302 - authenticated
         if changed:
             self._change(changed, self._core["steps"][0])
-        self._stored = StoredViews(self.files, self._view, self._document)
+        self._schemas = schemas
+
+    @cached_property
+    def _stored(self) -> StoredViews:
+        from stepwell.model.record import Facts, know_facts
+
+        for name, facts in self._schemas:
+            know_facts(name, Facts(*facts))
+        return StoredViews(self.files, self._view, self._document)
 
     @cached_property
     def places(self) -> dict[str, int]:
@@ -402,6 +407,13 @@ class StoredBody:
             return self._core
         view: StoredView = marshal.loads(self._views[workspace])  # noqa: S302 - authenticated
         return view
+
+    def names(self, workspace: str | None) -> Iterable[str]:
+        """Return the names of a view's steps, in order, without building it; none if it does not exist."""
+        if workspace not in self._views:
+            return ()
+        above, first = self._view(workspace)["steps"]
+        return in_table_order({*above, *self._core["steps"][0]}, first)
 
     def snapshot(self, diagnostics: Mapping[str | None, Findings]) -> Snapshot:
         """Return all views, each built on first use."""

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, Generic, TypeVar, final
 
 from stepwell.model import HyperparameterDefinition, PipelineDefinition, ProviderDefinition, StepDefinition
+from stepwell.resolve import in_table_order
 from stepwell.source.document import FrozenMapping
 from stepwell.source.immutable import Immutable, InNotebook
 
@@ -79,7 +80,7 @@ class LayeredTable(InNotebook, Immutable, Mapping[str, D], Generic[D]):
     @cached_property
     def order(self) -> tuple[str, ...]:
         """Names in table order."""
-        return tuple(sorted(self.above.keys() | self.below.keys(), key=self._place))
+        return tuple(in_table_order(self.above.keys() | self.below.keys(), self.first))
 
     def aliased(self, alias: object) -> str | None:
         """Return the first name in table order for an alias; ``None`` for a name."""

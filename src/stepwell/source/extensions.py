@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 __all__ = [
+    "GROUP_OF_STEPS",
+    "GROUP_OF_TYPES",
     "Extension",
     "LoadedExtension",
     "any_declared",
@@ -25,6 +27,13 @@ __all__ = [
     "load_extension",
     "missing_package",
 ]
+
+
+GROUP_OF_STEPS: Final = "stepwell.steps"
+"""Entry point group of definitions."""
+
+GROUP_OF_TYPES: Final = "stepwell.step_types"
+"""Entry point group of implementations, by step name."""
 
 
 @cache

@@ -388,6 +388,7 @@ class Bundle:
             OnDemand({key: key for key in steps}, lambda key: findings(key)()),
             head.workspace,
             False,
+            snapshot.view,
         )
         parts: dict[str, Callable[[], object]] = {name: partial(_part, full, name) for name in _PARTS}
         parts["project"] = partial(self._project, root)

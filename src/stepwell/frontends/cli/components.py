@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -22,11 +22,12 @@ from stepwell.frontends.cli.options import (
 )
 from stepwell.frontends.render.columns import padded
 from stepwell.model.component import COMPONENT_KINDS, CodePlace, Component, ComponentState
-from stepwell.model.step_type import INTERFACE
-from stepwell.resolve.view import View
-from stepwell.run.steps.compatibility import Compatibility, compatibility
 from stepwell.source.escape_control import columns, visible
 from stepwell.source.wording import counted
+
+if TYPE_CHECKING:
+    from stepwell.resolve.view import View
+    from stepwell.run.steps.compatibility import Compatibility
 
 __all__ = ["component_lines"]
 
@@ -51,6 +52,8 @@ def compat(workspace: str | None, exit_code: bool, form: str, common: CommonOpti
     run. The exit code is 0, or with `--exit-code` 1 if there is a fallback or an incompatible step.
     """
     registry, view = open_view(common, workspace)
+    from stepwell.run.steps.compatibility import compatibility  # imports all that runs steps
+
     compat = compatibility(registry.project, view)
     if form == "json":
         from stepwell.frontends.render.output.usages import compat_output
@@ -83,6 +86,8 @@ def _compat_lines(compat: Compatibility) -> Iterator[str]:
 
 
 def _compat_summary(compat: Compatibility) -> str:
+    from stepwell.model.step_type import INTERFACE
+
     used, needless = len(compat.used), len(compat.fallbacks) - len(compat.used)
     parts = []
     if used:

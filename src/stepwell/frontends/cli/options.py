@@ -453,11 +453,11 @@ def terminal_columns() -> int:
 def complete_step(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete names of steps."""
     try:
-        registry, named = _completing(ctx), ctx.params.get("workspace")
-        view = registry.view((registry.summary.workspace if named is None else named) or None)
+        summary, named = _completing(ctx).summary, ctx.params.get("workspace")
+        names = summary.names((summary.workspace if named is None else named) or None)
     except StepwellError:
         return []
-    return _completions(view, incomplete)
+    return _completions(names, incomplete)
 
 
 def complete_workspace(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
