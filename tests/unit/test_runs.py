@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.running import MAKE, SUMS, TOTAL, output, plan, run, single, states
 
+from stepwell.frontends import cli
 from stepwell.run.pipelines import AttemptLimits, RunDatabase, StepSelection, StepState
 from stepwell.run.pipelines.run_record import compare_runs
 from stepwell.run.run_store import RunBusy, RunStore, UnknownRun
@@ -545,6 +546,56 @@ steps:
             ("registry.d/pipelines/sums.yaml", 7, 22),
         ),
     ]
+
+
+STEPS = "  - {id: make, step: Make}\n  - {id: total, step: Total, inputs: {rows: make.rows}}\n"
+ONLY = "  - {id: total, step: Total, inputs: {rows: '${table}'}}\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "fault"),
+    [
+        ({"src/scripts/make.py": "\ndef ("}, "`make` cannot be run: src/scripts/make.py:2: invalid syntax"),
+        (
+            {"src/scripts/make.py": "print(1)\0"},
+            "`make` cannot be run: src/scripts/make.py: source code string cannot contain null bytes",
+        ),
+        (
+            {"steps": STEPS.replace("step: Make", 'step: Make, config: {rows: "a\\0b"}')},
+            "`make` cannot be run: `ROWS` contains a NUL character",
+        ),
+        (
+            {"steps": STEPS.replace("step: Make", f"step: Make, config: {{rows: '{'9' * 131067}'}}")},
+            "`make` cannot be run: `ROWS` has 131072 bytes",
+        ),
+        (
+            {"registry.d/steps/total.yaml": SUMS["registry.d/steps/total.yaml"].replace("object", "objekt")},
+            "the content of `total.total` has an invalid schema: ",
+        ),
+        ({"steps": ONLY, "table": "''"}, "input `total.rows`: `{root}/` contains the runs of the project"),
+        ({"steps": ONLY, "table": ".."}, "input `total.rows`: `{root}/..` contains the runs of the project"),
+        ({"steps": ONLY, "table": '"a\\0b"'}, "input `total.rows`: the path contains a NUL character"),
+        (
+            {"steps": ONLY, "table": "/dev/zero"},
+            "input `total.rows`: `/dev/zero`: `zero` is neither a file nor",
+        ),
+        ({"steps": ONLY, "table": "gone"}, "input `total.rows`: `{root}/gone` does not exist"),
+        ({"steps": ONLY, "table": "'http://[x'"}, "input `total.rows`: `http://…` is not a valid URL: "),
+        ({"steps": ONLY, "table": "'file://[x'"}, "input `total.rows`: `file://…` is not a valid URL: "),
+    ],
+)
+def test_what_would_fail_before_a_script_starts_is_found_by_the_check(
+    project: Project, files: Mapping[str, str], fault: str
+) -> None:
+    content = {key: text for key, text in files.items() if "/" in key}
+    steps, table = files.get("steps", STEPS), files.get("table")
+    parameters = "" if table is None else f"parameters: {{table: {table}}}\n"
+    pipeline = f"name: Sums\ndescription: D.\n{parameters}steps:\n{steps}"
+    root = project({**SUMS, "registry.d/pipelines/sums.yaml": pipeline, **content})
+    _, found = plan(root, "Sums", clean=False)
+    assert [(finding.id, finding.severity.value) for finding in found] == [("cannot-run", "error")]
+    assert found[0].message.startswith(fault.format(root=root))
+    assert cli.run(["pipeline", "check", "Sums", "--project", str(root), "-q"]) == 1
 
 
 def wait_for(path: Path) -> str:

@@ -6,6 +6,7 @@ import os
 import re
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final, final
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -54,7 +55,8 @@ def location(text: str, folder: str) -> str:
         folder: base of relative paths.
     """
     if text.lower().startswith("file://"):
-        return unquote(urlsplit(text).path)
+        with suppress(ValueError):  # reported by `unusable`
+            return unquote(urlsplit(text).path)
     return text if is_url(text) else os.path.join(folder, text)
 
 
@@ -69,7 +71,10 @@ def shown(url: str) -> str:
 
 def unusable(url: str, *, writes: bool = False) -> tuple[str, str] | None:
     """Return why a URL cannot be used and a hint, without a connection; ``None`` if it can."""
-    scheme = urlsplit(url).scheme
+    try:
+        scheme = urlsplit(url).scheme
+    except ValueError as error:
+        return f"`{shown(url)}` is not a valid URL: {error}", "write it as `s3://bucket/path`"
     if writes and scheme in _ONLY_READ:
         return (
             f"`{shown(url)}` cannot be written: `{scheme}` is only read",

@@ -16,11 +16,14 @@ from stepwell.live.registry import Registry
 from stepwell.model import StepDefinition
 from stepwell.model.graph import Node, OutputOf, Pipeline
 from stepwell.model.graph.job_settings import arguments_of, environment_of, missing_settings, resources_of
+from stepwell.model.schema_errors import reasons
+from stepwell.model.validator import InvalidSchema
 from stepwell.resolve.view import View
-from stepwell.run.pipelines.artifacts import has_parquet
+from stepwell.run.pipelines.artifacts import Unholdable, check_kinds, has_parquet
 from stepwell.run.pipelines.data_manifest import Manifest
 from stepwell.run.pipelines.scripts import Script, Scripts
 from stepwell.run.pipelines.task import Port
+from stepwell.run.run_store import FOLDER
 from stepwell.source.diagnostic import Checked, Diagnostic, Related, Severity, Span
 from stepwell.source.document import Pointer, thaw
 from stepwell.source.errors import PipelineError
@@ -29,6 +32,8 @@ from stepwell.source.remote import is_url, location, unusable
 
 __all__ = ["Feed", "PlannedStep", "RunPlan", "make_plan", "manifest_names", "stated_at"]
 
+_LONGEST: Final = 128 * 1024
+"""Limit of Linux for an environment variable with its name, in bytes."""
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
@@ -262,6 +267,17 @@ class _Planning:
         except OSError as error:
             self._report(node, f"`{node.id}` cannot be run: {error.filename}: {error.strerror}")
             return None
+        except SyntaxError as error:
+            place = f"{script.shown}:{error.lineno}" if error.lineno else script.shown
+            self._report(node, f"`{node.id}` cannot be run: {place}: {error.msg}", "fix the script")
+            return None
+        environment = environment_of(interface, config)
+        for variable, value in environment.items():
+            size = len(f"{variable}={value}".encode("utf-8", "replace"))
+            if "\0" in value or size >= _LONGEST:
+                reason = "contains a NUL character" if "\0" in value else f"has {size} bytes"
+                help_text = f"an environment variable is a text of less than {_LONGEST} bytes without NUL"
+                self._report(node, f"`{node.id}` cannot be run: `{variable}` {reason}", help_text, "config")
         owner = next(
             (source.workspace for source in definition.sources if source.workspace is not None), None
         )
@@ -283,7 +299,7 @@ class _Planning:
             code,
             compiled,
             arguments_of(interface, config),
-            MappingProxyType(environment_of(interface, config)),
+            MappingProxyType(environment),
             feeds,
             outputs,
             resources_of(interface),
@@ -303,6 +319,11 @@ class _Planning:
 
     def _check_formats(self, node: Node, ports: Iterable[Port]) -> None:
         for port in ports:
+            try:
+                if '"schema": ' in port.content:
+                    reasons(json.loads(port.content).get("schema", True), "the content", None)
+            except InvalidSchema as error:
+                self._report(node, f"the content of `{node.id}.{port.name}` has an invalid schema: {error}")
             if '"format": "parquet"' in port.content and not has_parquet():
                 message = f"the format of `{node.id}.{port.name}` is not checked: Parquet needs `pyarrow`"
                 hint = "install it: `python -m pip install 'stepwell[data]'`"
@@ -331,10 +352,10 @@ class _Planning:
                 rejection = unusable(source[0]) if is_url(source[0]) else None
                 if rejection is not None:
                     self._report_at(source[1], f"input `{node.id}.{name}`: {rejection[0]}", rejection[1])
-                elif is_url(source[0]) or os.path.lexists(source[0]):
+                elif is_url(source[0]) or not (fault := self._unreadable(source[0])):
                     yield Feed(_with_source(port, source[0]), None, kind)
                 else:
-                    self._report_at(source[1], f"input `{node.id}.{name}`: `{source[0]}` does not exist")
+                    self._report_at(source[1], f"input `{node.id}.{name}`: {fault}")
             elif not declared.get("required", True):
                 continue
             elif name in node.given and self._value(node.given[name]) is None:
@@ -352,6 +373,23 @@ class _Planning:
                         self._declared(definition, "inputs", name),
                     )
                 )
+
+    def _unreadable(self, path: str) -> str:
+        """Return why a file or folder cannot be copied to a step; empty if it can."""
+        if "\0" in path:
+            return "the path contains a NUL character"
+        runs = os.path.join(os.path.realpath(self._registry.project.root), FOLDER)
+        if f"{runs}/".startswith(f"{os.path.realpath(path)}/"):
+            return f"`{path}` contains the runs of the project"
+        try:
+            check_kinds(path)
+        except FileNotFoundError:
+            return f"`{path}` does not exist"
+        except OSError as error:
+            return f"`{error.filename or path}` cannot be read: {(error.strerror or str(error)).lower()}"
+        except Unholdable as error:
+            return f"`{path}`: {error}"
+        return ""
 
     def _has_output(self, node: Node, name: str, source_output: OutputOf) -> bool:
         source = self._pipeline.nodes.get(source_output.node)

@@ -125,15 +125,17 @@ class Scripts:
     def compiled(self, script: Script) -> bytes:
         """Return the marshalled code of a script after the magic number of the interpreter.
 
-        Empty if it does not compile; its own process then reports the error. Compiling here makes a step
-        start 10% faster and ensures that the executed code matches the digest.
+        Compiling here makes a step start 10% faster and ensures that the executed code matches the digest.
+
+        Raises:
+            SyntaxError: it does not compile.
         """
         content, _ = self._imports(script.path)
         try:
             with parsing():
                 code = compile(content, script.path, "exec", dont_inherit=True)
-        except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
-            return b""
+        except (ValueError, RecursionError, MemoryError, OverflowError) as error:
+            raise SyntaxError(str(error) or "nested too deeply") from None
         return MAGIC_NUMBER + marshal.dumps(code)
 
     def _script(self, path: str, function: str, workspace: str) -> Script:

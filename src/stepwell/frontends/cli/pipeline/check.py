@@ -22,7 +22,12 @@ from stepwell.frontends.cli.options import (
     workspace_option,
     write_json,
 )
-from stepwell.frontends.cli.pipeline.options import complete_pipeline, linked_of, manifest_of
+from stepwell.frontends.cli.pipeline.options import (
+    complete_pipeline,
+    findings_of_store,
+    linked_of,
+    manifest_of,
+)
 from stepwell.live.registry import Registry
 from stepwell.model import KINDS
 from stepwell.model.graph import Linked, Node, Pipeline, crossing, cycles_in
@@ -85,7 +90,8 @@ def command(
         item.definition.name: pipeline_findings(registry, item, views, manifest.value, made_up=made_up)
         for item in linked
     }
-    left_out = (*(() if names else _in_files(registry, view)), *(manifest.diagnostics if linked else ()))
+    of_runs = (*manifest.diagnostics, *findings_of_store(registry)) if linked else ()
+    left_out = (*(() if names else _in_files(registry, view)), *of_runs)
     every = in_order((*left_out, *(each for found_in in by_pipeline.values() for each in found_in)))
     if form == "json":
         from stepwell.frontends.render.output.pipelines import pipeline_check_output

@@ -41,6 +41,7 @@ __all__ = [
     "complete_pipeline",
     "engine_options",
     "exit_code_of",
+    "findings_of_store",
     "linked_of",
     "make_run",
     "manifest_of",
@@ -267,10 +268,10 @@ def plan_of(
 
     manifest = manifest_of(registry, run_options.data, pipeline)
     plan = make_plan(registry, pipeline, parameters=parameters, manifest=manifest.value, make_up=make_up)
-    return plan.value, in_order((*manifest.diagnostics, *plan.diagnostics, *_of_store(registry)))
+    return plan.value, in_order((*manifest.diagnostics, *plan.diagnostics, *findings_of_store(registry)))
 
 
-def _of_store(registry: Registry) -> Iterator[Diagnostic]:
+def findings_of_store(registry: Registry) -> Iterator[Diagnostic]:
     """Report a shared store that cannot be used."""
     from stepwell.source.remote import is_url, location, unusable
 
