@@ -290,6 +290,10 @@ def test_without_a_command_the_help_goes_to_stderr(run_stepwell: RunStepwell, tm
             (f"{one} -w alcie", "unknown workspace: alcie (did you mean `alice`?)")
             for one in ("check", "list", "show Scoring", "explain Scoring", "freeze --output -", "freeze")
         ],
+        (
+            "explain missing-field",
+            "no step `missing-field` in the core (it is a rule; run `stepwell explain-rule missing-field`)",
+        ),
         ("list -w zed", "unknown workspace: zed (available: alice)"),
         ("list -w ../alice", "unknown workspace: ../alice (available: alice)"),
     ],
@@ -307,6 +311,78 @@ def test_a_mistake_on_the_command_line_is_one_line(
     monkeypatch.chdir(project(SCORING))
     exit_code = run(line.split())  # in this process: there are many, and each is rejected early
     assert (exit_code, *capsys.readouterr()) == (2, "", f"error: {message}\n")
+
+
+NAMES = {
+    **SCORING,
+    "workspaces/bob/workspace.yaml": "",
+    "registry.d/pipelines/nightly.yaml": "name: Nightly\ndescription: A.\nsteps: [{id: a, step: Scoring}]\n",
+}
+ALICE, BOB = (
+    "unknown workspace: alcie (did you mean `alice`?)",
+    "unknown workspace: bbo (did you mean `bob`?)",
+)
+STEP = "no step `Scorin` in any view (did you mean `Scoring`?)"
+PIPELINE = "no pipeline `Nightl` in any view (did you mean `Nightly`?)"
+FIELD = "unknown field `descripton` (did you mean `description`?)"
+
+
+@pytest.mark.parametrize(
+    ("line", "messages"),
+    [
+        *[(f"{one} Scorin -w alcie", [ALICE, STEP]) for one in ("show", "explain", "resolve", "impact")],
+        *[(f"{one} Scorin -w alcie", [ALICE, STEP]) for one in ("components", "step run", "step test")],
+        ("align Scorin Scoring -w alcie", [ALICE, STEP]),
+        ("new Ranking --like Scorin -w alcie --set descripton=x", [ALICE, STEP, FIELD]),
+        ("set Scorin descripton=x -w alcie", [FIELD, ALICE, STEP]),
+        ("set --where descripton=x priority=1 -w alcie", [ALICE, FIELD]),
+        ("unset Scorin descripton -w alcie", [FIELD, ALICE, STEP]),
+        ("override Scorin -w alcie --set descripton=x", [FIELD, ALICE, STEP]),
+        ("deprecate Scorin --replaced-by Scorin -w alcie", [ALICE, STEP, STEP]),
+        ("remove Scorin -w alcie", [ALICE, STEP]),
+        ("move Scorin --from alcie --to bbo", [ALICE, BOB, STEP]),
+        (
+            "rename Scorin Scoring",
+            [STEP.replace("any view", "the core"), "step `Scoring` already exists in the core"],
+        ),
+        ("workspace compare alcie bbo --steps Scorin", [ALICE, BOB, STEP]),
+        ("workspace check alcie bbo", [ALICE, BOB]),
+        *[
+            (f"pipeline {one} Nightl -w alcie", [ALICE, PIPELINE])
+            for one in ("show", "graph", "run", "test", "wire")
+        ],
+        ("pipeline check Nightl Nightl2 -w alcie", [ALICE, PIPELINE, PIPELINE.replace("l`", "l2`", 1)]),
+        ("pipeline export Nightl --to argo -w alcie", [ALICE, PIPELINE]),
+        ("pipeline new Daily --from Nightl --step Scorin -w alcie", [ALICE, PIPELINE, STEP]),
+        (
+            "pipeline new Daily --step Scorin --step alcie:Scoring --step Scoring",
+            [
+                "no step `Scorin` in the core (did you mean `Scoring`?)",
+                "unknown workspace `alcie` (did you mean `alice`?)",
+            ],
+        ),
+        (
+            "check --select missing-fiel,shadow-core --ignore freze-target",
+            [
+                "unknown rule `missing-fiel` (did you mean `missing-field`?)",
+                "unknown rule `shadow-core` (did you mean `shadows-core`?)",
+                "unknown rule `freze-target` (did you mean `freeze-target`?)",
+            ],
+        ),
+    ],
+)
+def test_all_unknown_names_are_reported_together(
+    project: Project,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    line: str,
+    messages: list[str],
+) -> None:
+    monkeypatch.chdir(project(NAMES))
+    exit_code = run(line.split())
+    out, err = capsys.readouterr()
+    assert (exit_code, out) == (2, "")
+    assert err.removesuffix("nothing was written\n").splitlines() == [f"error: {text}" for text in messages]
 
 
 # --- which project

@@ -21,8 +21,7 @@ from stepwell.frontends.cli.options import (
     open_registry,
     output_file,
     project_options,
-    step_of,
-    view_of,
+    steps_of,
     with_progress,
     workspace_option,
 )
@@ -90,11 +89,11 @@ def command(
     chosen = _levels(levels)
     if steps and workspace is None:
         workspace = registry.project.settings.workspace
-    one_view = view_of(registry, workspace)
+    one_view, definitions = steps_of(registry, workspace, *steps)
     views = [one_view]
     if workspace is None:
         views += [registry.view(workspace) for workspace in registry.workspaces]
-    names = tuple(step_of(registry, one_view, step).name for step in steps) or None
+    names = tuple(definition.name for definition in definitions) or None
     index = with_progress(common, registry.code.index)
     aligned = align(registry.project, registry.snapshot, index, views, names, chosen)
     whole = names is None and workspace is None and chosen == LEVELS

@@ -14,6 +14,7 @@ import click
 
 from stepwell.frontends.cli.options import (
     CommonOptions,
+    Mistakes,
     began,
     cache_flags,
     color_wanted,
@@ -186,7 +187,9 @@ def command(
         raise click.UsageError(f"--max-findings cannot be used with --format {form}")
     if alignment and since is not None:
         raise click.UsageError("--alignment cannot be used with --since: it checks only the current files")
-    selected = _rules(select), _rules(ignore)
+    mistakes = Mistakes()
+    selected = _rules(select, mistakes), _rules(ignore, mistakes)
+    mistakes.report()
     if max_findings is None:
         max_findings = _ON_A_TERMINAL if form in _LIMITED and sys.stdout.isatty() else 0
 
@@ -368,12 +371,8 @@ def _again(once: Callable[[float], int], common: CommonOptions) -> int:
         subscription.cancel()
 
 
-def _rules(values: tuple[str, ...]) -> frozenset[str]:
-    """Return the rules that an option lists.
-
-    Raises:
-       UsageError: a rule does not exist.
-    """
+def _rules(values: tuple[str, ...], mistakes: Mistakes) -> frozenset[str]:
+    """Return the rules that an option lists, and collect unknown ones."""
     if not values:
         return frozenset()
     from stepwell.check.catalog import FIXED_PAGES, RULES
@@ -382,9 +381,10 @@ def _rules(values: tuple[str, ...]) -> frozenset[str]:
     names = [name.strip() for value in values for name in value.split(",")]
     known = (*RULES, *FIXED_PAGES)
     for name in names:
-        if name not in known:
-            hint = suggest(name, known) or "run `stepwell explain-rule` for a list"
-            raise click.UsageError(f"unknown rule `{name}` ({hint})")
+        with mistakes:
+            if name not in known:
+                hint = suggest(name, known) or "run `stepwell explain-rule` for a list"
+                raise click.UsageError(f"unknown rule `{name}` ({hint})")
     return frozenset(names)
 
 

@@ -13,6 +13,7 @@ from stepwell.frontends.cli.options import (
     complete_step,
     displayed_path,
     format_option,
+    open_names,
     open_view,
     project_options,
     step_of,
@@ -135,8 +136,8 @@ def command(
     workspace's `src/`, then in the folders of `[components] source`, then in installed packages that provide
     steps. No Python is run. Without STEP, show every step of the view.
     """
-    registry, view = open_view(common, workspace)
-    names = tuple(view) if step is None else (step_of(registry, view, step).name,)
+    registry, view, steps = open_names(common, workspace, step_of, *([] if step is None else [step]))
+    names = tuple(view) if step is None else tuple(definition.name for definition in steps)
     with_progress(common, registry.code.index)
     every = [
         (name, component)

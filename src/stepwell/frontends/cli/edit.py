@@ -7,12 +7,13 @@ import sys
 from collections.abc import Callable
 from datetime import date
 from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeVar, final
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from stepwell.frontends.cli.options import (
     CommonOptions,
+    Mistakes,
     color_wanted,
     complete_step,
     displayed_path,
@@ -65,38 +66,6 @@ def edit_options(command: Callable[..., int]) -> Callable[..., int]:
     ):
         wrapper = option(wrapper)
     return wrapper
-
-
-@final
-class Mistakes:
-    """Mistakes of a command line, collected by ``with`` blocks and reported together."""
-
-    def __init__(self) -> None:
-        self._found: list[Exception] = []
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _: object, error: BaseException | None, __: object) -> bool:
-        from stepwell.write.scaffold import NotWritten
-
-        if isinstance(error, (click.UsageError, NotWritten)):
-            self._found.append(error)
-            return True
-        return False
-
-    def report(self) -> None:
-        """Raise the collected mistakes, if there are any.
-
-        Raises:
-           UsageError: there are several mistakes, or one of them is a usage error.
-           NotWritten: this is the only mistake.
-        """
-        if len(self._found) == 1:
-            raise self._found[0] from None
-        if self._found:
-            texts = "\nerror: ".join(visible(str(error)) for error in self._found)
-            raise click.UsageError(f"{texts}\nnothing was written")
 
 
 def finish(
@@ -342,7 +311,7 @@ def set_fields(
 
     registry = open_registry(common)
     name, fields = _step_and_fields(arguments, where)
-    mistakes = Mistakes()
+    mistakes = Mistakes("nothing was written")
     assignments = []
     for item in fields:
         with mistakes:
@@ -354,11 +323,11 @@ def set_fields(
             assignments.append((pointer, value))
     skipped: str | None = None
     steps: list[StepDefinition] = []
+    view = mistakes.collect(view_of, registry, workspace)
     with mistakes:
-        view = view_of(registry, workspace)
         skipped = _skipped_file(registry, view, name) if name else None
         if skipped is None:
-            steps = [step_of(registry, view, name)] if name else _matching(view, where)
+            steps = [step_of(registry, view, name)] if name else _matching(view, where, mistakes)
     mistakes.report()
     edits, files = steps_edits(registry)
     if skipped is not None:
@@ -368,11 +337,11 @@ def set_fields(
     return finish(registry, files, common, dry_run=dry_run, force=force, form=form)
 
 
-def _skipped_file(registry: Registry, view: View, name: str) -> str | None:
+def _skipped_file(registry: Registry, view: View | None, name: str) -> str | None:
     """Return the file of a step that the view skips because of its errors, so that an edit can correct it."""
     from stepwell.resolve.load import load
 
-    if view.get(name) is not None:
+    if view is None or view.get(name) is not None:
         return None
     today = date.today()  # noqa: DTZ011 - the user's local date
     for checked in load(registry.project, today, plugins=find_plugins).checked.values():
@@ -393,17 +362,14 @@ def _step_and_fields(arguments: tuple[str, ...], where: tuple[str, ...]) -> tupl
     return name, fields
 
 
-def _matching(view: View, where: tuple[str, ...]) -> list[StepDefinition]:
+def _matching(view: View | None, where: tuple[str, ...], mistakes: Mistakes) -> list[StepDefinition]:
     """Return the steps with all values of ``--where``."""
     from stepwell.write.edit.engine import at
     from stepwell.write.scaffold import assigned
 
-    wanted = []
-    mistakes = Mistakes()
-    for item in where:
-        with mistakes:
-            wanted.append(assigned(item))
-    mistakes.report()
+    wanted = [mistakes.collect(assigned, item) for item in where]
+    if view is None or None in wanted:
+        return []
 
     def fits(step: StepDefinition) -> bool:
         for pointer, value in wanted:
@@ -451,22 +417,19 @@ def unset_fields(
     from stepwell.write.scaffold import located
 
     registry = open_registry(common)
-    mistakes = Mistakes()
-    pointers = []
-    for field in fields:
-        with mistakes:
-            pointers.append(located(field)[0])
+    mistakes = Mistakes("nothing was written")
+    places = [mistakes.collect(located, field) for field in fields]
     definition: StepDefinition | None = None
+    view = mistakes.collect(view_of, registry, workspace)
     with mistakes:
-        view = view_of(registry, workspace)
         skipped = _skipped_file(registry, view, step)
         definition = step_of(registry, view, step) if skipped is None else None
     mistakes.report()
     edits, files = steps_edits(registry)
     if definition is not None:
-        edits.unset(view, definition, pointers)
+        edits.unset(view, definition, [pointer for pointer, _ in places])
     elif skipped is not None:
-        edits.unset_in(skipped, pointers)
+        edits.unset_in(skipped, [pointer for pointer, _ in places])
     return finish(registry, files, common, dry_run=dry_run, force=force, form=form)
 
 
@@ -508,13 +471,10 @@ def override(
     if not workspace or not fields:
         raise click.UsageError("--workspace and at least one --set are required")
     registry = open_registry(common)
-    mistakes = Mistakes()
-    assignments = []
-    for item in fields:
-        with mistakes:
-            assignments.append(assigned(item))
-    with mistakes:
-        definition = step_of(registry, view_of(registry, workspace), step)
+    mistakes = Mistakes("nothing was written")
+    assignments = [mistakes.collect(assigned, item) for item in fields]
+    view = mistakes.collect(view_of, registry, workspace)
+    definition = mistakes.collect(step_of, registry, view, step)
     mistakes.report()
     edits, files = steps_edits(registry)
     edits.override(workspace, definition, assignments)
@@ -551,14 +511,13 @@ def deprecate(
 ) -> int:
     """Mark STEP as deprecated. Its users see the notice; after the date, `check` reports the step."""
     registry = open_registry(common)
-    mistakes = Mistakes()
+    mistakes = Mistakes("nothing was written")
     with mistakes:
         if remove_after is not None and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", remove_after):
             raise click.UsageError(f"`{visible(remove_after)}` is no date: write YYYY-MM-DD")
-    view = view_of(registry, workspace)
+    view = mistakes.collect(view_of, registry, workspace)
+    definition = mistakes.collect(step_of, registry, view, step)
     successor: str | None = None
-    with mistakes:
-        definition = step_of(registry, view, step)
     with mistakes:
         successor = step_of(registry, view, replaced_by).name if replaced_by else None
     mistakes.report()

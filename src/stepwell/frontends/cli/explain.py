@@ -15,7 +15,7 @@ from stepwell.frontends.cli.options import (
     complete_step,
     displayed_path,
     format_option,
-    open_view,
+    open_names,
     project_options,
     shows_unicode,
     step_of,
@@ -56,9 +56,9 @@ def command(step: str, workspace: str | None, form: str, common: CommonOptions) 
     replaced beside it, and locate the Python components of the step. `wins` marks values of fields that
     several files set.
     """
-    registry, view = open_view(common, workspace, published=True)
     name, dot, field = step.partition(".")
-    name = step_of(registry, view, name).name
+    registry, view, (definition,) = open_names(common, workspace, step_of, name, published=True)
+    name = definition.name
     try:
         explained = (view.explain(name, field),) if dot else view.explain_all(name)
     except LookupError as error:

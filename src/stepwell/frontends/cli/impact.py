@@ -13,7 +13,7 @@ from stepwell.frontends.cli.options import (
     complete_step,
     displayed_path,
     format_option,
-    open_view,
+    open_names,
     project_options,
     step_of,
     with_progress,
@@ -64,8 +64,7 @@ def command(step: str, workspace: str | None, form: str, common: CommonOptions) 
     name. No Python is run. Generated modules
     are only counted, because `stepwell freeze` rewrites them.
     """
-    registry, view = open_view(common, workspace)
-    definition = step_of(registry, view, step)
+    registry, view, (definition,) = open_names(common, workspace, step_of, step)
     impact = with_progress(
         common,
         lambda progress: impact_of(registry.project, registry.snapshot, definition, view.workspace, progress),

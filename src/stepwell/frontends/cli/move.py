@@ -8,9 +8,10 @@ import sys
 import click
 
 from stepwell.code.usages import impact_of
-from stepwell.frontends.cli.edit import Mistakes, edit_options, finish, steps_edits
+from stepwell.frontends.cli.edit import edit_options, finish, steps_edits
 from stepwell.frontends.cli.options import (
     CommonOptions,
+    Mistakes,
     complete_step,
     complete_workspace,
     displayed_path,
@@ -18,6 +19,7 @@ from stepwell.frontends.cli.options import (
     open_registry,
     project_options,
     step_of,
+    steps_of,
     view_of,
     workspace_option,
 )
@@ -57,9 +59,8 @@ def rename(
     written together, or none.
     """
     registry = open_registry(common)
-    mistakes = Mistakes()
-    with mistakes:
-        definition = step_of(registry, _view_with(registry, step), step)
+    mistakes = Mistakes("nothing was written")
+    definition = mistakes.collect(step_of, registry, _view_with(registry, step), step)
     with mistakes:
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", new):
             raise click.UsageError(f"`{visible(new)}` is not a valid name of a step")
@@ -96,8 +97,7 @@ def remove(
     Lists the places that use the step; if there are any, --force is required.
     """
     registry = open_registry(common)
-    view = view_of(registry, workspace)
-    definition = step_of(registry, view, step)
+    view, (definition,) = steps_of(registry, workspace, step)
     edits, files = steps_edits(registry)
     edits.remove(definition.name, workspace)
     users = _list_users(registry, view, definition, frozenset(files.files), quiet=form == "json")
@@ -159,13 +159,12 @@ def move(
     registry = open_registry(common)
     if origin == target:
         raise click.UsageError(f"`{origin}` is both --from and --to")
-    mistakes = Mistakes()
-    views = []
-    for name in (origin, target):
-        with mistakes:
-            views.append(view_of(registry, None if name == "core" else name))
+    mistakes = Mistakes("nothing was written")
+    views = [
+        mistakes.collect(view_of, registry, None if name == "core" else name) for name in (origin, target)
+    ]
+    definition = mistakes.collect(step_of, registry, views[0], step)
     mistakes.report()
-    definition = step_of(registry, views[0], step)
     edits, files = steps_edits(registry)
     edits.move(definition.name, views[0].workspace, views[1].workspace)
     return finish(registry, files, common, dry_run=dry_run, force=force, form=form)

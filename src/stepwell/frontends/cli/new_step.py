@@ -12,6 +12,7 @@ import click
 
 from stepwell.frontends.cli.options import (
     CommonOptions,
+    Mistakes,
     complete_step,
     displayed_path,
     finding_lines,
@@ -80,9 +81,17 @@ def command(
     project = registry.project
     if any(finding.severity is Severity.ERROR for finding in project.diagnostics):
         raise ProjectError("the configuration has errors, nothing was written (run `stepwell check`)")
-    view = view_of(registry, workspace)
-    example = step_of(registry, view, like) if like is not None else None
-    from stepwell.write.scaffold import NotWritten, plan_step
+    from stepwell.write.scaffold import NotWritten, assigned, plan_step
+
+    mistakes = Mistakes()
+    view = mistakes.collect(view_of, registry, workspace)
+    example = mistakes.collect(step_of, registry, view, like) if like is not None else None
+    for item in fields:
+        mistakes.collect(assigned, item)
+    try:
+        mistakes.report()
+    except NotWritten as error:
+        raise click.UsageError(visible(str(error))) from None
 
     if code:
         if example is not None:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CommonOptions",
+    "Mistakes",
     "Progress",
     "began",
     "cache_flags",
@@ -50,6 +51,7 @@ __all__ = [
     "finding_lines",
     "format_option",
     "in_project",
+    "open_names",
     "open_registry",
     "open_view",
     "output_file",
@@ -273,6 +275,51 @@ def with_progress(common: CommonOptions, work: Callable[[Callable[[int, int], No
         return work(progress.update)
 
 
+@final
+class Mistakes:
+    """Mistakes of a command line, collected by ``with`` blocks and reported together.
+
+    Args:
+        outcome: last line of several mistakes; may be empty.
+    """
+
+    def __init__(self, outcome: str = "") -> None:
+        self._outcome = outcome
+        self._found: list[Exception] = []
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> bool:
+        if error is None:
+            return False
+        from stepwell.write.scaffold import NotWritten
+
+        if isinstance(error, (click.UsageError, NotWritten)):
+            self._found.append(error)
+            return True
+        return False
+
+    def collect(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Return the result of a function; after a mistake ``None``, until ``report`` raises."""
+        with self:
+            return work(*arguments)
+        return cast("T", None)
+
+    def report(self) -> None:
+        """Raise the collected mistakes, if there are any.
+
+        Raises:
+           UsageError: there are several mistakes, or one of them is a usage error.
+           NotWritten: this is the only mistake.
+        """
+        if len(self._found) == 1:
+            raise self._found[0] from None
+        if self._found:
+            texts = "\nerror: ".join(visible(str(error)) for error in self._found)
+            raise click.UsageError(f"{texts}\n{self._outcome}".rstrip())
+
+
 def open_view(
     common: CommonOptions, workspace: str | None, *, published: bool = False
 ) -> tuple[Registry, View]:
@@ -288,14 +335,35 @@ def open_view(
        ProjectError: there is no project.
        UsageError: the project has no such workspace.
     """
+    registry, view, _ = open_names(common, workspace, step_of, published=published)
+    return registry, view
+
+
+def open_names(
+    common: CommonOptions,
+    workspace: str | None,
+    find: Callable[[Registry, View | None, str], T],
+    *names: str,
+    published: bool = False,
+) -> tuple[Registry, View, tuple[T, ...]]:
+    """Open the registry and the view as ``open_view``, and find names; all unknown ones are reported.
+
+    Args:
+       find: returns the step or pipeline of a name in a view, or without a view in any.
+    """
     registry = open_registry(common, published=published)
     who = _who_asked(registry, workspace)
-    view = view_of(registry, registry.summary.workspace if workspace is None else workspace, who)
-    if common.verbose:
+    mistakes = Mistakes()
+    view = mistakes.collect(
+        view_of, registry, registry.summary.workspace if workspace is None else workspace, who
+    )
+    if common.verbose and view is not None:
         click.echo(f"view: {view.title}{who}", err=True)
-    if registry.is_local and view.diagnostics and not common.quiet:
+    if registry.is_local and view is not None and view.diagnostics and not common.quiet:
         _report_errors(view)
-    return registry, view
+    results = tuple(mistakes.collect(find, registry, view, name) for name in names)
+    mistakes.report()
+    return registry, view, results
 
 
 def _report_errors(view: View) -> None:
@@ -335,12 +403,29 @@ def view_of(registry: Registry, workspace: str | None, who: str = "") -> View:
         raise click.UsageError(f"unknown workspace: {workspace}{who} ({hint})") from None
 
 
-def step_of(registry: Registry, view: View, name: str) -> StepDefinition:
-    """Return a step of a view by name or alias.
+def steps_of(
+    registry: Registry, workspace: str | None, *names: str
+) -> tuple[View, tuple[StepDefinition, ...]]:
+    """Return the view of a workspace and steps of it.
 
     Raises:
-       UsageError: the view has no such step.
+       UsageError: the workspace or steps do not exist; the message has every unknown name.
     """
+    mistakes = Mistakes()
+    view = mistakes.collect(view_of, registry, workspace)
+    steps = tuple(mistakes.collect(step_of, registry, view, name) for name in names)
+    mistakes.report()
+    return view, steps
+
+
+def step_of(registry: Registry, view: View | None, name: str) -> StepDefinition:
+    """Return a step of a view by name or alias; without a view, of the first that has it.
+
+    Raises:
+       UsageError: the view has no such step, or no view has.
+    """
+    if view is None:
+        return _step_of_any_view(registry, name)
     try:
         return view[name]
     except UnknownStep as error:
@@ -351,11 +436,40 @@ def step_of(registry: Registry, view: View, name: str) -> StepDefinition:
             hint = f"found with `--workspace {elsewhere[0]}`"
         elif name in view.pipelines:
             hint = f"it is a pipeline; run `stepwell pipeline show {name}`"
+        elif _is_rule(name):
+            hint = f"it is a rule; run `stepwell explain-rule {name}`"
         elif error.suggestions:
             hint = did_you_mean(error.suggestions)
         else:
             hint = "run `stepwell list` for a list"
         raise click.UsageError(f"no step `{name}` in {view.title} ({hint})") from None
+
+
+def _is_rule(name: str) -> bool:
+    from stepwell.check.catalog import FIXED_PAGES, RULES
+
+    return name in RULES or name in FIXED_PAGES
+
+
+def _step_of_any_view(registry: Registry, name: str) -> StepDefinition:
+    from stepwell.resolve.strategies import all_names
+    from stepwell.source.diagnostic import Severity
+    from stepwell.source.spelling import suggest
+
+    for view in map(registry.view, (None, *registry.workspaces)):
+        step = view.get(name)
+        if step is not None:
+            return step
+    hint = suggest(name, all_names(registry.snapshot), 3)
+    if hint:
+        pass
+    elif any(finding.severity is Severity.ERROR for finding in registry.diagnostics):
+        hint = "invalid definitions are skipped; run `stepwell check`"
+    elif name in registry.view(None).pipelines:
+        hint = f"it is a pipeline; run `stepwell pipeline show {visible(name)}`"
+    else:
+        hint = "run `stepwell list` for a list"
+    raise click.UsageError(f"no step `{visible(name)}` in any view ({hint})")
 
 
 def configuration_of(project: Project) -> str:

@@ -14,22 +14,24 @@ from stepwell.frontends.cli.options import (
     displayed,
     displayed_path,
     format_option,
+    open_names,
     open_registry,
-    open_view,
     project_options,
+    step_of,
     workspace_option,
     write_json,
 )
 from stepwell.frontends.render.columns import aligned, painted
 from stepwell.live.registry import Registry
+from stepwell.model import StepDefinition
 from stepwell.resolve.choose import MODES, Mode, Resolution
 from stepwell.resolve.conflicts import Agreement, Conflict
-from stepwell.resolve.strategies import Candidate, all_names
+from stepwell.resolve.strategies import Candidate
+from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Severity
-from stepwell.source.errors import AmbiguousStep, UnknownStep
+from stepwell.source.errors import AmbiguousStep
 from stepwell.source.escape_control import visible
 from stepwell.source.excerpt import block
-from stepwell.source.spelling import closest, did_you_mean
 from stepwell.source.wording import counted
 
 _CONFLICTS_EXAMPLE = """\b
@@ -147,14 +149,12 @@ def command(
     definitions are tied and `--mode strict` is set or `--mode interactive` gets no answer; 2 if the step,
     workspace or strategy does not exist.
     """
-    registry, view = open_view(common, workspace)
+    registry, view, _ = open_names(common, workspace, _of_any_view, step)
     tags = tuple(tag for tag in (part.strip() for part in environment.split(",")) if tag)
     try:
         resolution = registry.resolve(
             step, view.workspace, framework, tags, mode, strategy, _ask, across=across
         )
-    except UnknownStep:
-        raise click.UsageError(_unknown(registry, step)) from None
     except (AmbiguousStep, _NoAnswer):
         tie = registry.resolve(step, view.workspace, framework, tags, "automatic", strategy, across=across)
         _print_tie(tie, registry.project.root, Severity.ERROR)
@@ -194,17 +194,8 @@ def _print_tie(resolution: Resolution, root: str, severity: Severity) -> None:
         click.echo(f"{block(shown, color=color_wanted())}\n", err=True)
 
 
-def _unknown(registry: Registry, step: str) -> str:
-    near = closest(step, all_names(registry.snapshot), 3)
-    if near:
-        hint = did_you_mean(near)
-    elif any(finding.severity is Severity.ERROR for finding in registry.diagnostics):
-        hint = "invalid definitions are skipped; run `stepwell check`"
-    elif step in registry.view(None).pipelines:
-        hint = f"it is a pipeline; run `stepwell pipeline show {visible(step)}`"
-    else:
-        hint = "run `stepwell list` for a list"
-    return f"no step `{visible(step)}` in any view ({hint})"
+def _of_any_view(registry: Registry, _: View | None, name: str) -> StepDefinition:
+    return step_of(registry, None, name)
 
 
 _HEADINGS = ("DEFINED BY", "LAYER", "FRAMEWORK", "ENVIRONMENT", "PRIORITY", "FILE")

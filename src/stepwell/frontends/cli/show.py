@@ -13,8 +13,8 @@ from stepwell.frontends.cli.options import (
     cache_flags,
     complete_step,
     format_option,
+    open_names,
     open_registry,
-    open_view,
     project_options,
     shows_unicode,
     step_of,
@@ -50,7 +50,7 @@ def command(step: str, workspace: str | None, revision: str | None, form: str, c
     With --at, show it at a Git revision; for revisions without definitions, the old Python table is read.
     """
     if revision is None:
-        definition = step_of(*open_view(common, workspace, published=True), step)
+        _, _, (definition,) = open_names(common, workspace, step_of, step, published=True)
     else:
         definition = _at(common, workspace, revision, step)
     record = definition.to_dict()

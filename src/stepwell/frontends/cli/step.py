@@ -15,9 +15,11 @@ import click
 from stepwell.frontends.cli import CommandGroup
 from stepwell.frontends.cli.options import (
     CommonOptions,
+    Mistakes,
     complete_step,
     format_option,
-    open_view,
+    open_names,
+    project_of,
     project_options,
     step_of,
     workspace_option,
@@ -144,17 +146,20 @@ def _run(
     from stepwell.run.pipelines import RunDatabase
     from stepwell.source.remote import is_url, location
 
-    registry, view = open_view(common, workspace)
+    suffixes = project_of(common).settings.naming.job_type_suffixes
+    reading = read_step(name, (), suffixes)
+    registry, view, (definition,) = open_names(common, workspace, step_of, reading.name)
     root = registry.project.root
-    reading = read_step(name, (), registry.project.settings.naming.job_type_suffixes)
-    definition = step_of(registry, view, reading.name)
     interface = definition.interface or {}
-    config = _pairs("--set", settings, (*configurable(interface), "job_type"), definition.name)
-    files = _pairs("--input", inputs, tuple(interface.get("inputs") or ()), definition.name)
+    mistakes = Mistakes()
+    config = _pairs("--set", settings, (*configurable(interface), "job_type"), definition.name, mistakes)
+    files = _pairs("--input", inputs, tuple(interface.get("inputs") or ()), definition.name, mistakes)
     parameters = {given: location(path, os.getcwd()) for given, path in files.items()}
     for given, path in parameters.items():
-        if not is_url(path) and not os.path.lexists(path):
-            raise click.UsageError(f"no such file or folder: `{files[given]}`")
+        with mistakes:
+            if not is_url(path) and not os.path.lexists(path):
+                raise click.UsageError(f"no such file or folder: `{files[given]}`")
+    mistakes.report()
     node = Node(
         "step",
         definition.name,
@@ -192,19 +197,18 @@ def _run(
     return exit_code_of(result.state)
 
 
-def _pairs(option: str, words: tuple[str, ...], names: tuple[str, ...], step: str) -> dict[str, str]:
-    """Return the values of an option by name.
-
-    Raises:
-        UsageError: an option is not ``NAME=VALUE``, or the step has no such name.
-    """
+def _pairs(
+    option: str, words: tuple[str, ...], names: tuple[str, ...], step: str, mistakes: Mistakes
+) -> dict[str, str]:
+    """Return the values of an option by name; a mistake is no ``NAME=VALUE``, or no name of the step."""
     values: dict[str, str] = {}
     for word in words:
         name, equals, value = word.partition("=")
-        if not equals or not name:
-            raise click.UsageError(f"{option} must be NAME=VALUE, got `{word}`")
-        if name not in names:
-            hint = did_you_mean(closest(name, names)) or f"available: {', '.join(names) or 'none'}"
-            raise click.UsageError(f"`{step}` has no `{name}` for {option} ({hint})")
-        values[name] = value
+        with mistakes:
+            if not equals or not name:
+                raise click.UsageError(f"{option} must be NAME=VALUE, got `{word}`")
+            if name not in names:
+                hint = did_you_mean(closest(name, names)) or f"available: {', '.join(names) or 'none'}"
+                raise click.UsageError(f"`{step}` has no `{name}` for {option} ({hint})")
+            values[name] = value
     return values

@@ -295,7 +295,7 @@ def plan_pipeline(
        steps: steps as in a pipeline file; unambiguous inputs are connected.
 
     Raises:
-       NotWritten: the name or file exists, or a step is unknown.
+       NotWritten: the name or file exists, or steps are unknown; has an argument for each.
     """
     if name in view.pipelines:
         path = view.pipelines[name].sources[0].document.path
@@ -305,11 +305,25 @@ def plan_pipeline(
     if like is not None:
         made = like.clone(name)
     words = tuple(steps)
+    unknown = [fault for word in words if (fault := _unknown(view, views, among, word))]
+    if unknown:
+        raise NotWritten(*unknown)
     for word in words:
         made = _with_step(project, made, view, views, among, word)
     if words:
         made = wired(made, propose(made, views, project.settings))
     return _file(project, view, name, plain_of(made, among))
+
+
+def _unknown(view: View, views: Callable[[str | None], View], among: Among, word: str) -> str:
+    reading = read_step(word, among.views, among.job_types)
+    if reading.workspace is not None and reading.workspace not in among.views:
+        return (
+            f"unknown workspace `{reading.workspace}`{parenthesised(suggest(reading.workspace, among.views))}"
+        )
+    whose = view if reading.workspace is None else views(reading.workspace)
+    hint = parenthesised(suggest(reading.name, whose))
+    return "" if reading.name in whose else f"no step `{reading.name}` in {whose.title}{hint}"
 
 
 def _with_step(
@@ -321,12 +335,7 @@ def _with_step(
     word: str,
 ) -> Pipeline:
     reading = read_step(word, among.views, among.job_types)
-    if reading.workspace is not None and reading.workspace not in among.views:
-        raise NotWritten(f"unknown workspace `{reading.workspace}`")
     whose = view if reading.workspace is None else views(reading.workspace)
-    if reading.name not in whose:
-        hint = parenthesised(suggest(reading.name, whose))
-        raise NotWritten(f"no step `{reading.name}` in {whose.title}{hint}")
     stem = project.settings.naming.stem(reading.name)
     step_id = wanted = f"{stem}_{reading.job_type}" if reading.job_type else stem
     count = 1

@@ -16,7 +16,7 @@ from stepwell.frontends.cli.options import (
     color_wanted,
     displayed,
     format_option,
-    open_view,
+    open_names,
     project_options,
     with_progress,
     workspace_option,
@@ -79,8 +79,8 @@ def command(
     workspaces, and everything that would prevent `stepwell pipeline run` from starting. No Python is run. The
     exit code is 1 if there is an error.
     """
-    registry, view = open_view(common, workspace)
-    linked = [linked_of(registry, view, name) for name in dict.fromkeys(names) or view.pipelines]
+    registry, view, named = open_names(common, workspace, linked_of, *dict.fromkeys(names))
+    linked = named or tuple(linked_of(registry, view, name) for name in view.pipelines)
     if linked:
         with_progress(common, registry.code.index)
     views: dict[str | None, View] = {None: registry.view(None)}

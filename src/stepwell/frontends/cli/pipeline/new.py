@@ -13,12 +13,14 @@ from click.shell_completion import CompletionItem
 from stepwell.frontends.cli.new_step import write_new
 from stepwell.frontends.cli.options import (
     CommonOptions,
+    Mistakes,
     displayed_path,
     finding_lines,
     format_option,
+    open_names,
     open_registry,
-    open_view,
     project_options,
+    step_of,
     view_of,
     workspace_option,
     write_json,
@@ -26,6 +28,7 @@ from stepwell.frontends.cli.options import (
 from stepwell.frontends.cli.pipeline.options import complete_pipeline, linked_of
 from stepwell.live.registry import Registry
 from stepwell.model.graph import Linked, Pipeline
+from stepwell.model.graph.node import read_step
 from stepwell.resolve.plugins import find_plugins
 from stepwell.resolve.view import View
 from stepwell.run.pipelines.wiring import Proposal, WiringCandidate, propose, with_inputs
@@ -61,8 +64,7 @@ def wire(
     clearly the best, all of them are listed and none is proposed. With --write, the proposals are added to
     the file and the rest of it is unchanged. The exit code is 1 if a required input remains unconnected.
     """
-    registry, view = open_view(common, workspace)
-    linked = linked_of(registry, view, name)
+    registry, _, (linked,) = open_names(common, workspace, linked_of, name)
     proposals = propose(Pipeline.of(linked), registry.view, registry.project.settings)
     written, elsewhere = write_proposals(registry.project.root, linked, proposals) if write else (0, ())
     if form == "json":
@@ -156,6 +158,13 @@ def complete_from(ctx: click.Context, parameter: click.Parameter, incomplete: st
     known = {item.value for item in here}
     theirs = (name for name in open_catalog(date.today).view(None).pipelines if name not in known)
     return [*here, *(CompletionItem(name) for name in theirs if name.startswith(incomplete))]
+
+
+def _find_steps(registry: Registry, view: View | None, steps: tuple[str, ...], mistakes: Mistakes) -> None:
+    """Collect steps that no view has, if the view is unknown."""
+    for word in steps if view is None else ():
+        reading = read_step(word, registry.among.views, registry.among.job_types)
+        mistakes.collect(step_of, registry, None, reading.name)
 
 
 def is_in_catalog(registry: Registry, name: str) -> bool:
@@ -268,18 +277,27 @@ def command(
     project = registry.project
     if any(finding.severity is Severity.ERROR for finding in project.diagnostics):
         raise ProjectError("the configuration has errors, nothing was written (run `stepwell check`)")
-    view = view_of(registry, workspace)
-    if like is not None and like not in view.pipelines and is_in_catalog(registry, like):
-        if steps:
-            raise click.UsageError("--step cannot be used with a pipeline of the catalog")
-        return write_from_catalog(registry, view, name, like, quiet=common.quiet)
-    example = Pipeline.of(linked_of(registry, view, like)) if like is not None else None
     from stepwell.write.scaffold import NotWritten, plan_pipeline
 
+    mistakes = Mistakes()
+    view = mistakes.collect(view_of, registry, workspace)
+    from_catalog, example = False, None
+    with mistakes:
+        if like is not None:
+            known = view.pipelines if view is not None else {}
+            from_catalog = like not in known and is_in_catalog(registry, like)
+            example = None if from_catalog else Pipeline.of(linked_of(registry, view, like))
+    if from_catalog and steps:
+        with mistakes:
+            raise click.UsageError("--step cannot be used with a pipeline of the catalog")
+    _find_steps(registry, view, steps, mistakes)
+    mistakes.report()
+    if from_catalog and like is not None:
+        return write_from_catalog(registry, view, name, like, quiet=common.quiet)
     try:
         new = plan_pipeline(project, view, registry.view, registry.among, name, example, steps)
     except NotWritten as error:
-        raise click.UsageError(visible(str(error))) from None
+        raise click.UsageError("\nerror: ".join(map(visible, error.args))) from None
     planned = write_new(registry, new.path, new.text, _LATER)
     if planned is None:
         return 1

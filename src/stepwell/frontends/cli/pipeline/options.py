@@ -15,6 +15,7 @@ from click.shell_completion import CompletionItem
 
 from stepwell.frontends.cli.options import (
     CommonOptions,
+    Mistakes,
     color_wanted,
     displayed,
     open_registry,
@@ -53,12 +54,19 @@ __all__ = [
 ]
 
 
-def linked_of(registry: Registry, view: View, name: str) -> Linked:
-    """Return a pipeline of a view as a graph.
+def linked_of(registry: Registry, view: View | None, name: str) -> Linked:
+    """Return a pipeline of a view as a graph; without a view, of the first that has it.
 
     Raises:
        UsageError: the view has no pipeline with this name.
     """
+    if view is None:
+        views = [*map(registry.view, (None, *registry.workspaces))]
+        view = next((each for each in views if name in each.pipelines), None)
+    if view is None:
+        names = dict.fromkeys(each for view in views for each in view.pipelines)
+        hint = did_you_mean(closest(name, names)) or "run `stepwell pipeline list` for a list"
+        raise click.UsageError(f"no pipeline `{visible(name)}` in any view ({hint})")
     try:
         return link(view, definition_of(view, name), registry.among)
     except UnknownPipeline as error:
@@ -250,8 +258,12 @@ def open_pipeline(common: CommonOptions, workspace: str | None, name: str) -> tu
        UsageError: the workspace or the pipeline does not exist.
     """
     registry = open_registry(common)
-    view = view_of(registry, registry.project.settings.workspace if workspace is None else workspace)
-    return registry, Pipeline.of(linked_of(registry, view, name))
+    mistakes = Mistakes()
+    named = registry.project.settings.workspace if workspace is None else workspace
+    view = mistakes.collect(view_of, registry, named)
+    linked = mistakes.collect(linked_of, registry, view, name)
+    mistakes.report()
+    return registry, Pipeline.of(linked)
 
 
 def plan_of(

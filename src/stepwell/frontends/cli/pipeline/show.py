@@ -14,7 +14,7 @@ from stepwell.frontends.cli.options import (
     CommonOptions,
     displayed_path,
     format_option,
-    open_view,
+    open_names,
     output_file,
     project_options,
     shows_unicode,
@@ -64,8 +64,8 @@ def graph(name: str, workspace: str | None, form: str, output: str | None, commo
 
     Edges that close a cycle are drawn separately. The image is self-contained.
     """
-    registry, view = open_view(common, workspace)
-    pipeline = Pipeline.of(linked_of(registry, view, name))
+    _, _, (linked,) = open_names(common, workspace, linked_of, name)
+    pipeline = Pipeline.of(linked)
     from stepwell.frontends.render.graph import PICTURES
 
     text = PICTURES[form](pipeline)
@@ -112,8 +112,7 @@ def command(
 
     With --format yaml, print it as a single file without `extends`.
     """
-    registry, view = open_view(common, workspace)
-    linked = linked_of(registry, view, name)
+    registry, _, (linked,) = open_names(common, workspace, linked_of, name)
     if form == "yaml":
         from stepwell.source.yaml_writer import to_yaml
 

@@ -10,6 +10,7 @@ import click
 
 from stepwell.frontends.cli.options import (
     CommonOptions,
+    Mistakes,
     format_option,
     project_options,
     view_of,
@@ -116,8 +117,10 @@ def _with_others(
     common: CommonOptions,
 ) -> int:
     ids = [item.strip() for item in words.split(",") if item.strip()]
+    mistakes = Mistakes()
     for item in ids:
-        view_of(registry, item)
+        mistakes.collect(view_of, registry, item)
+    mistakes.report()
     tried = list(_tried(registry, pipeline, record, ids, step, run_options, common))
     if form == "json":
         _write(None, registry.project.root, tried=tried)

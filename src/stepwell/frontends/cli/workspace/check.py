@@ -12,6 +12,7 @@ import click
 
 from stepwell.frontends.cli.options import (
     CommonOptions,
+    Mistakes,
     finding_lines,
     format_option,
     open_registry,
@@ -20,7 +21,7 @@ from stepwell.frontends.cli.options import (
 from stepwell.frontends.cli.sections import sections_of
 from stepwell.frontends.cli.workspace.options import (
     complete_id,
-    refuse_unknown,
+    known_view,
 )
 from stepwell.frontends.render.report import Section
 from stepwell.live.registry import Registry
@@ -61,8 +62,10 @@ def command(
     error.
     """
     registry = open_registry(common)
+    mistakes = Mistakes()
     for workspace in workspaces:
-        refuse_unknown(registry, workspace)
+        mistakes.collect(known_view, registry, workspace)
+    mistakes.report()
     chosen = tuple(dict.fromkeys(workspaces)) or registry.workspaces
     return check_all(registry, chosen, report, form, common, static=static)
 

@@ -10,13 +10,14 @@ import click
 from stepwell.code.portability import Portable, compare_workspaces
 from stepwell.frontends.cli.options import (
     CommonOptions,
+    Mistakes,
     format_option,
     open_registry,
     project_options,
     step_of,
     write_json,
 )
-from stepwell.frontends.cli.workspace.options import complete_id, index_of, refuse_unknown
+from stepwell.frontends.cli.workspace.options import complete_id, index_of, known_view
 from stepwell.run.pipelines.scripts import Scripts
 from stepwell.source.escape_control import visible
 from stepwell.source.wording import counted
@@ -46,15 +47,17 @@ def command(workspace: str, other: str, steps: str | None, form: str, common: Co
     step would not work.
     """
     registry = open_registry(common)
-    refuse_unknown(registry, workspace)
-    refuse_unknown(registry, other)
     if workspace == other:
         raise click.UsageError("cannot compare a workspace with itself")
-    view = registry.view(workspace)
     wanted = [name.strip() for name in (steps or "").split(",") if name.strip()]
     if steps is not None and not wanted:
         raise click.UsageError("--steps must name at least one step")
-    names = {step_of(registry, view, name).name for name in wanted}
+    mistakes = Mistakes()
+    view = mistakes.collect(known_view, registry, workspace)
+    mistakes.collect(known_view, registry, other)
+    definitions = [mistakes.collect(step_of, registry, view, name) for name in wanted]
+    mistakes.report()
+    names = {definition.name for definition in definitions}
     index = index_of(registry, common)
     scripts = Scripts(registry)
     portables = compare_workspaces(

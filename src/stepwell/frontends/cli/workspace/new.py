@@ -20,8 +20,8 @@ from stepwell.frontends.cli.options import (
 )
 from stepwell.frontends.cli.workspace.options import (
     complete_id,
+    known_view,
     refuse_bad_id,
-    refuse_unknown,
     undone_when_ended,
 )
 from stepwell.live.registry import Registry
@@ -278,7 +278,7 @@ def _files(
     from stepwell.write.scaffold import copy_files
 
     if copy_from is not None:
-        refuse_unknown(registry, copy_from)
+        known_view(registry, copy_from)
         if copy_from == workspace:
             raise click.UsageError("cannot copy a workspace to itself")
         copied = copy_files(registry.project, registry.snapshot.workspaces[copy_from], workspace)

@@ -34,9 +34,9 @@ __all__ = [
     "complete_id",
     "findings_of",
     "index_of",
+    "known_view",
     "names_of",
     "refuse_bad_id",
-    "refuse_unknown",
     "undone_when_ended",
 ]
 
@@ -89,15 +89,15 @@ def refuse_bad_id(workspace: str) -> None:
         raise click.UsageError(f"a workspace id must be at most {_LONGEST_ID} characters")
 
 
-def refuse_unknown(registry: Registry, workspace: str) -> None:
-    """Reject an unknown workspace id, with a suggestion.
+def known_view(registry: Registry, workspace: str) -> View:
+    """Return the view of a workspace, which is not the core.
 
     Raises:
        UsageError: the project has no such workspace.
     """
     if not workspace:
         raise click.UsageError("a workspace id must not be empty")
-    view_of(registry, workspace)
+    return view_of(registry, workspace)
 
 
 def findings_of(project: Project, findings: tuple[Diagnostic, ...], workspace: str) -> tuple[Diagnostic, ...]:

@@ -10,7 +10,7 @@ from datetime import datetime
 import click
 
 from stepwell.frontends.cli.options import CommonOptions, configuration_of, open_registry, project_options
-from stepwell.frontends.cli.workspace.options import complete_id, names_of, refuse_unknown, undone_when_ended
+from stepwell.frontends.cli.workspace.options import complete_id, known_view, names_of, undone_when_ended
 from stepwell.live.registry import Registry
 from stepwell.model.settings import Project
 from stepwell.source.atomic_write import leftovers
@@ -36,7 +36,7 @@ def command(workspace: str, backup: bool, yes: bool, common: CommonOptions) -> i
     deletes.
     """
     registry = open_registry(common)
-    refuse_unknown(registry, workspace)
+    known_view(registry, workspace)
     project = registry.project
     base = project.settings.workspaces
     if project.tree.follow(base).path is None:

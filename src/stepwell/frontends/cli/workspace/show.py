@@ -21,8 +21,8 @@ from stepwell.frontends.cli.options import (
 from stepwell.frontends.cli.workspace.options import (
     complete_id,
     findings_of,
+    known_view,
     names_of,
-    refuse_unknown,
 )
 from stepwell.frontends.render.columns import aligned, with_heading
 from stepwell.frontends.render.output.workspaces import WorkspaceContents, fields_of
@@ -106,7 +106,7 @@ _CODE = ("src/builders", "src/configs", "src/contracts", "src/scripts", "src/spe
 def command(workspace: str, form: str, common: CommonOptions) -> int:
     """Show the workspace ID: its settings, its layers, its folders of code, and its findings."""
     registry = open_registry(common)
-    refuse_unknown(registry, workspace)
+    known_view(registry, workspace)
     contents = _contents(registry, workspace)
     if form == "json":
         from stepwell.frontends.render.output.workspaces import workspace_show_output
