@@ -37,7 +37,7 @@ unexport PYTHONDONTWRITEBYTECODE
 run = @printf '\n$$ %s\n' '$(1)' && $(1)
 
 .DEFAULT_GOAL := help
-.PHONY: help extension demo test test-fast test-lowest check lint types layers figures language registry frozen schemas-check pages site bench bench-check fuzz mutants release-check constraints docs schemas format sagemaker airflow clean
+.PHONY: help extension demo test test-fast test-lowest check lint types layers figures language registry frozen schemas-check pages site links workflows bench bench-check fuzz mutants release-check constraints docs schemas format sagemaker airflow clean
 
 help: ## List what make can do here.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -105,6 +105,17 @@ site: .venv/site/installed ## Build the documentation as a site in build/site; a
 	.venv/site/bin/sphinx-build --quiet --fail-on-warning --keep-going docs build/site/$(VERSION)
 	@printf '<meta http-equiv="refresh" content="0; url=%s/index.html">\n' '$(VERSION)' > build/site/index.html
 	@echo 'open build/site/index.html'
+
+links: .venv/site/installed ## Request every external link of the pages; needs the internet and runs every night.
+	.venv/site/bin/sphinx-build --quiet -b linkcheck docs build/links
+
+workflows: .venv/workflows/installed ## Security of the workflows and of the CI templates (zizmor).
+	.venv/workflows/bin/zizmor --quiet --offline --persona=auditor .github docs/ci/github docs/ci/github/workflow.yaml
+
+.venv/workflows/installed: .github/requirements.txt
+	"$(PYTHON)" -m venv .venv/workflows
+	@.venv/workflows/bin/python -m pip install --quiet --disable-pip-version-check --requirement .github/requirements.txt
+	@touch $@
 
 .venv/site/installed: docs/site/requirements.txt
 	"$(PYTHON)" -m venv .venv/site

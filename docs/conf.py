@@ -27,6 +27,11 @@ copybutton_prompt_text = r"\$ |>>> |\.\.\. "
 copybutton_prompt_is_regexp = True
 suppress_warnings = ["misc.highlighting_failure"]
 
+# `make links`. GitHub adds the anchors of a file in the browser.
+linkcheck_anchors_ignore_for_url = [r"https://github\.com/.*"]
+linkcheck_retries = 2
+linkcheck_timeout = 20
+
 html_theme = "furo"
 html_title = f"Stepwell {version}"
 html_static_path: list[str] = []

@@ -433,14 +433,14 @@ def test_no_script_holds_an_expression_that_github_would_fill_in() -> None:
     assert [script for script in scripts if "${{" in script] == []
 
 
-def test_actions_are_those_of_github_itself_by_major_version() -> None:
+def test_actions_are_those_of_github_itself_by_digest() -> None:
     used = {step["uses"] for step in every_step() if "uses" in step}
     assert used == {
-        "actions/checkout@v4",
-        "actions/setup-python@v5",
-        "actions/upload-artifact@v4",
-        "actions/download-artifact@v4",
-        "github/codeql-action/upload-sarif@v3",
+        "actions/checkout@11bd71901bbe5b1630ceea73d27597364c9af683",
+        "actions/setup-python@a26af69be951a213d495a4c3e4e4022e16d87065",
+        "actions/upload-artifact@ea165f8d65b6e75b540449e92b4886f43607fa02",
+        "actions/download-artifact@d3f86a106a0bac45b974a628896c90dbdf5c8093",
+        "github/codeql-action/upload-sarif@e46ed2cbd01164d986452f91f178727624ae40d7",
     }
 
 
@@ -453,7 +453,7 @@ def test_the_workflow_requests_no_more_than_it_needs() -> None:
         "comment": {"pull-requests": "write"},
     }
     assert [step["uses"] for step in workflow["jobs"]["comment"]["steps"] if "uses" in step] == [
-        "actions/download-artifact@v4"
+        "actions/download-artifact@d3f86a106a0bac45b974a628896c90dbdf5c8093"
     ]
     expressions = re.findall(r"\$\{\{.*?\}\}", WORKFLOW.read_text("utf-8") + ACTION.read_text("utf-8"))
     assert len(expressions) > 10
@@ -478,8 +478,8 @@ def test_the_second_job_runs_only_where_it_may_write_and_has_what_to_write() -> 
 # --- the workflow of GitHub
 
 
-UPLOAD = "github/codeql-action/upload-sarif@v3"
-ARTIFACT = "actions/upload-artifact@v4"
+UPLOAD = "github/codeql-action/upload-sarif@e46ed2cbd01164d986452f91f178727624ae40d7"
+ARTIFACT = "actions/upload-artifact@ea165f8d65b6e75b540449e92b4886f43607fa02"
 
 
 def test_a_good_change_passes_and_is_reported(serve: Serve) -> None:

@@ -13,6 +13,7 @@ import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 import tomli
@@ -211,6 +212,31 @@ def test_every_extra_is_on_the_installation_page() -> None:
     project = tomli.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     page = (REPOSITORY / "docs/how-to/install.md").read_text(encoding="utf-8")
     assert re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE) == list(project["optional-dependencies"])[:-1]
+
+
+LINK = re.compile(r"\]\(<?([a-z]+://[^\s)>]+)|<([a-z]+://[^\s>]+)>|^\[[^\]]+\]: ([a-z]+://\S+)", re.MULTILINE)
+PLACEHOLDER = re.compile(r"example\.(?:com|org|net)|localhost|127\.0\.0\.1|TODO|XXX|\.\.\.|[{}$]")
+WRITTEN = [*REPOSITORY.glob("*.md"), *REPOSITORY.glob(".github/**/*.md"), *REPOSITORY.glob("docs/**/*.md")]
+
+
+def external_links(text: str) -> list[str]:
+    prose = re.sub(r"^( *)```.*?^ *```$|`[^`\n]*`", "", text, flags=re.MULTILINE | re.DOTALL)
+    return ["".join(groups) for groups in LINK.findall(prose)]
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_external_links_are_https_and_no_placeholders(page: Path) -> None:
+    for link in external_links(page.read_text(encoding="utf-8")):
+        parts = urlsplit(link)
+        assert parts.scheme == "https", link
+        assert re.fullmatch(r"(?:[a-z0-9-]+\.)+[a-z]{2,}", parts.netloc), link
+        assert not PLACEHOLDER.search(link), link
+
+
+def test_external_links_are_found() -> None:
+    text = "[a](https://a.org/x) <https://b.org> `[c](http://c.org)`\n```sh\n<http://d.org>\n```\n[e]: https://e.org\n"
+    assert external_links(text) == ["https://a.org/x", "https://b.org", "https://e.org"]
+    assert sum(len(external_links(page.read_text(encoding="utf-8"))) for page in WRITTEN) > 20
 
 
 def test_the_readme_shows_commands() -> None:
