@@ -88,7 +88,8 @@ The machine:
   that reads the same tables with `CSafeLoader` when it is imported.
 - **Starts**: each command in a fresh process. *Warm* starts from the cache of an earlier run on unchanged
   files, *cold* is `--no-cache`. The floor reads a list of {plan.started[1]:,} paths with their signatures,
-  digests it and calls `stat` for each path. *After one edit* changes a value of one file.
+  digests it and calls `stat` for each path. *After one edit* changes a value of one
+  file, on which nothing depends; a deprecated step depends on the date, so all layers are applied again.
 - **`view[name]`**: 1,000 names in random order in a loop, which is counted on both sides.
 - **Views over the core**: copying dicts starts with an existing table of the core's rows, so the row with
   the target starts with the core's finished tables. The rows below it include the core's table.

@@ -315,8 +315,10 @@ def commands(plan: Plan, folder: Path) -> Iterator[Row]:  # noqa: ARG001 - reads
 
 
 def starting(plan: Plan, folder: Path) -> Iterator[Row]:
-    """Starts: cold, warm and after one edit."""
-    yield from starts(plan.short_rounds, plan.started, folder)
+    """Starts: cold, warm and after edits."""
+    steps, counts = plan.curves
+    workspaces = replace(plan.size, steps=steps[len(steps) // 2], workspaces=counts[-1])
+    yield from starts(plan.short_rounds, plan.started, workspaces, folder)
 
 
 def memory(plan: Plan, folder: Path) -> Iterator[Row]:

@@ -1,4 +1,4 @@
-"""Starts of commands: cold, from the cache of the last load, and after one edit."""
+"""Starts of commands: cold, from the cache of the last load, and after edits."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import shutil
 import statistics
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import count
@@ -29,6 +29,7 @@ NOTHING: Final = (sys.executable, "-c", "pass")
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
 STEP: Final = "XGBoostTraining"
 COMPLETION: Final = {"_STEPWELL_COMPLETE": "bash_complete", "COMP_WORDS": "stepwell ch", "COMP_CWORD": "1"}
+STEP_COMPLETION: Final = {**COMPLETION, "COMP_WORDS": f"stepwell show {STEP[:2]}", "COMP_CWORD": "2"}
 SETTLED: Final = 0.1
 """Seconds after which the times of a file are trusted."""
 
@@ -45,17 +46,25 @@ for path, signature in marshal.loads(content):
 """
 
 
-def starts(rounds: int, sizes: Sequence[int], folder: Path) -> Iterator[Row]:
+def starts(rounds: int, sizes: Sequence[int], workspaces: Size, folder: Path) -> Iterator[Row]:
     """What starts cost.
 
     Args:
         rounds: pairs of each measurement.
         sizes: core steps of a small and of a large project.
+        workspaces: a project of which one workspace is shown.
     """
     yield from _of_the_repository(rounds, folder / "cache")
     small, large = (_Project(folder / f"starts{size}", Size(size, folders=min(size, 120))) for size in sizes)
     yield table.limit(f"warm `check` of {small.files}, CPU", small.warm_cpu(rounds), 0.110)
     yield from large.rows(rounds)
+    many, single = (
+        _Project(folder / f"shown{count}", replace(workspaces, workspaces=count))
+        for count in (workspaces.workspaces, 1)
+    )
+    pairs = interleaved(rounds, many.show, single.show)
+    label = f"warm `show` of a step in one of {workspaces.workspaces:,} workspaces"
+    yield table.within(label, paired(pairs, _cpu), "the same with one workspace")
 
 
 def curves(
@@ -85,10 +94,12 @@ def _of_the_repository(rounds: int, cache: Path) -> Iterator[Row]:
         ("`stepwell --version`", ["--version"], 2.5, {}),
         ("`stepwell --help`", ["--help"], 5, {}),
         ("completion of a command", [], 5, COMPLETION),
+        ("completion of a step", [], 5.5, STEP_COMPLETION),
         ("warm `check` of this repository", ["check"], 8, {}),
         ("warm `list`", ["list"], 8, {}),
         ("warm `show`", ["show", STEP], 8, {}),
         ("warm `explain` of a field", ["explain", f"{STEP}.config_class"], 8, {}),
+        ("warm `explain` of a step", ["explain", STEP], 8, {}),
         ("cold `check` of this repository", ["check", "--no-cache"], 12, {}),
     ):
         run = partial(warm, [COMMAND, *arguments], variables={**variables, **more})
@@ -109,12 +120,11 @@ class _Project:
         self._edits = count()
         self.files = f"{size.files:,} flat files"
         state = str(root.parent / "state")
-        self._check = partial(
-            run_fresh,
-            [COMMAND, "check"],
-            cwd=root,
-            variables={"STEPWELL_CACHE_DIR": str(root.parent / "caches"), "XDG_STATE_HOME": state},
-        )
+        variables = {"STEPWELL_CACHE_DIR": str(root.parent / "caches"), "XDG_STATE_HOME": state}
+        self._check = partial(run_fresh, [COMMAND, "check"], cwd=root, variables=variables)
+        name = Path(self._paths[0]).read_text(encoding="utf-8").partition("name: ")[2].split("\n")[0]
+        command = [COMMAND, "show", name, "--workspace", "dev000"]
+        self.show = partial(run_fresh, command, cwd=root, variables=variables)
         self._check()
         time.sleep(SETTLED)
         self._check()
@@ -147,8 +157,18 @@ class _Project:
         yield table.faster(f"warm `check` of {self.files}, CPU", paired(pairs, _cpu), peer, 18)
         pairs = interleaved(rounds, self._check, floor)
         yield table.within("the same", paired(pairs, _cpu), "`stat` and a snapshot", 2)
-        pairs = interleaved(rounds, self._edited, self._check)
-        yield table.within("`check` after one edit", paired(pairs, _cpu), "warm `check`", 1.1)
+        for label, edit, target in (
+            ("one edit", self._edit, 1.1),
+            ("edits of ten steps", lambda: [self._edit(at) for at in range(10)], None),
+            ("one added step", self._add, None),
+            (
+                "one edit of a deprecated step",
+                partial(self._edit, 20, "x-edit: 1\ndeprecated: {since: '1'}\nx-more"),
+                None,
+            ),
+        ):
+            pairs = interleaved(rounds, partial(self._after, edit), self._check)
+            yield table.within(f"`check` after {label}", paired(pairs, _cpu), "warm `check`", target)
         pairs = interleaved(few, cold, naive)
         yield table.faster(f"cold `check` of {self.files}, CPU", paired(pairs, _cpu), peer, 6)
 
@@ -166,11 +186,19 @@ class _Project:
         )
         return path
 
-    def _edited(self) -> Measured:
-        """Check after one edit, then again so that the next measurement is warm."""
-        path = Path(self._paths[len(self._paths) // 2])
+    def _edit(self, at: int = 0, field: str = "x-edit") -> None:
+        path = Path(self._paths[(len(self._paths) // 2 + at) % len(self._paths)])
         text = path.read_text(encoding="utf-8").partition("x-edit:")[0]
-        path.write_text(f"{text}x-edit: {next(self._edits)}\n", encoding="utf-8")
+        path.write_text(f"{text}{field}: {next(self._edits)}\n", encoding="utf-8")
+
+    def _add(self) -> None:
+        number = next(self._edits)
+        path = Path(self._paths[0]).with_name(f"added{number}.yaml")
+        path.write_text(f"name: Added{number}\ndescription: Do it.\n", encoding="utf-8")
+
+    def _after(self, edit: Callable[[], object]) -> Measured:
+        """Check after edits, then again so that the next measurement is warm."""
+        edit()
         time.sleep(SETTLED)
         measured = self._check()
         self._check()

@@ -406,8 +406,8 @@ class _Stored:
             if at is None:
                 return None
             source = body.sources[at]
-            file = None if source in differences.files else body.checked(at)
-            if file is None or file.listed != listed or not (same_day or not is_dated(file)):
+            file = None if source in differences.files else body.checked(at, listed)
+            if file is None or not (same_day or not is_dated(file)):
                 return None
             # what was compared by content was read before this load began, so its times prove nothing
             signature = () if source in differences.renewed else signatures[source]

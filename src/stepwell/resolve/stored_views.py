@@ -68,30 +68,23 @@ class Indexed(Protocol):
 
 
 @final
-class StoredFiles:
-    """Definition files, decoded in groups on first use.
+class StoredFiles(dict[int, StoredFile]):
+    """Definition files by index, decoded in groups on first use.
 
     Args:
         groups: the index of the first file of each group, and its encoded files.
     """
 
     def __init__(self, groups: Sequence[tuple[int, bytes]]) -> None:
+        super().__init__()
         self._starts = [start for start, _ in groups]
         self._groups = groups
-        self._decoded: dict[int, list[StoredFile]] = {}
-        self._others: dict[int, StoredFile] = {}
 
-    def __getitem__(self, at: int) -> StoredFile:
-        if at in self._others:
-            return self._others[at]
-        group = bisect_right(self._starts, at) - 1
-        files = self._decoded.get(group)
-        if files is None:
-            files = self._decoded[group] = marshal.loads(self._groups[group][1])  # noqa: S302 - authenticated
-        return files[at - self._starts[group]]
-
-    def __setitem__(self, at: int, file: StoredFile) -> None:
-        self._others[at] = file
+    def __missing__(self, at: int) -> StoredFile:
+        start, group = self._groups[bisect_right(self._starts, at) - 1]
+        files = marshal.loads(group)  # noqa: S302 - authenticated
+        self.update({**dict(enumerate(files, start)), **self})
+        return self[at]
 
     @classmethod
     def encoded(cls, files: list[StoredFile]) -> list[tuple[int, bytes]]:
@@ -388,19 +381,19 @@ class StoredBody:
             names = dict(sorted(names.items(), key=lambda item: paths[self.sources[item[1]]]))
         steps.update(names)
 
-    def checked(self, at: int) -> CheckedFile | None:
-        """Return the result of checking a file; ``None`` if it must be checked again."""
+    @cached_property
+    def checked(self) -> Callable[[int, Listed], CheckedFile | None]:
+        """Return the result of checking a file; ``None`` if it must be checked again, or has moved."""
         from stepwell.check.file import CheckedFile
 
-        name = self.files[at][3]
-        return CheckedFile(self.listed(at), name, None, self._stored.authored(at)) if name else None
+        files, authored = self.files, self._stored.authored
 
-    def listed(self, at: int) -> Listed:
-        """Return a definition file."""
-        from stepwell.model.layer import Layer, Listed
+        def checked(at: int, listed: Listed) -> CheckedFile | None:
+            layer, workspace, kind, name, *_ = files[at]
+            same = (listed.layer.value, listed.workspace, listed.kind) == (layer, workspace, kind)
+            return CheckedFile(listed, name, None, authored(at)) if name and same else None
 
-        layer, workspace, kind, *_ = self.files[at]
-        return Listed(self._paths[self.sources[at]], Layer(layer), workspace, kind)
+        return checked
 
     def _view(self, workspace: str | None) -> StoredView:
         if workspace is None:
@@ -436,20 +429,22 @@ class StoredBody:
         project = self._config.project(Folder(root))
 
         def known(listed: Listed) -> CheckedFile | None:
-            return self.checked(self.places[listed.path])
+            return self.checked(self.places[listed.path], listed)
 
         loaded = load(project.at(tree), today, known=known, layout=self.layout())
         return loaded.replaced(project=project)
 
     def layout(self) -> Layout:
         """Return the listed files."""
+        from stepwell.model.layer import Layer, Listed
         from stepwell.resolve.layout import Layout
 
+        layers = {layer.value: layer for layer in Layer}
         ids, settings, findings = self._layout
         by_workspace: dict[str | None, list[Listed]] = {key: [] for key in (None, *ids)}
-        for at in self.places.values():
-            listed = self.listed(at)
-            by_workspace[listed.workspace].append(listed)
+        for path, at in self.places.items():
+            layer, workspace, kind, *_ = self.files[at]
+            by_workspace[workspace].append(Listed(path, layers[layer], workspace, kind))
         workspaces = {key: tuple(sorted(group)) for key, group in by_workspace.items()}
         core = workspaces.pop(None)
         return Layout(
@@ -579,7 +574,8 @@ SEPARATOR: Final = "\0"
 def joined(name: str, words: Iterable[str]) -> str:
     """Return the words of a step as one text, its name first; empty if they cannot be joined."""
     own = (name, *sorted({*words} - {name}))
-    return "" if any(SEPARATOR in word for word in own) else SEPARATOR.join(own)
+    text = SEPARATOR.join(own)
+    return text if text.count(SEPARATOR) < len(own) else ""
 
 
 def _other_words(loaded: LoadResult) -> frozenset[str]:
