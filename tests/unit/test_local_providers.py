@@ -250,6 +250,9 @@ def test_what_was_recorded_is_answered_again_in_its_order_and_then_the_last_of_i
 
 def test_what_was_not_recorded_is_reported(tmp_path: Path) -> None:
     assert fault(tape(tmp_path)).message == "file tapes/all.jsonl not found; record it with `mode: record`"
+    (tmp_path / "tapes/all.jsonl").mkdir(parents=True)
+    assert fault(tape(tmp_path)).message == "file tapes/all.jsonl cannot be read: is a directory"
+    (tmp_path / "tapes/all.jsonl").rmdir()
     ask(tape(tmp_path, "record"))
     told = fault(tape(tmp_path), "Something else")
     assert told.failure is Failure.NOT_FOUND

@@ -598,6 +598,17 @@ def test_what_would_fail_before_a_script_starts_is_found_by_the_check(
     assert cli.run(["pipeline", "check", "Sums", "--project", str(root), "-q"]) == 1
 
 
+def test_a_pipeline_with_errors_is_not_reported_as_missing(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "name: Sums\ndescription: D.\nsteps: null\n"
+    root = project({**SUMS, "registry.d/pipelines/sums.yaml": text})
+    for words in (["pipeline", "check", "Sums"], ["pipeline", "run", "Sums"]):
+        assert cli.run([*words, "--project", str(root)]) == 2
+        expected = "no pipeline `Sums` in the core (registry.d/pipelines/sums.yaml:3 has an error: run"
+        assert expected in capsys.readouterr().err
+
+
 def wait_for(path: Path) -> str:
     """The text of a file that a script writes."""
     deadline = time.monotonic() + 60

@@ -188,6 +188,17 @@ def reported(folder: Path, steps: str) -> list[str]:
             id="paths",
         ),
         pytest.param(
+            "- name: a\n  type: test_echo\n  output_to_file: ./\n  condition: 2 ** 3 == x",
+            [
+                "6:23 error[unusable-path] `./` is a folder (add the name of a file)",
+                (
+                    "7:18 error[bad-expression] `2 ** 3 == x` uses `**`, which is not allowed (write an "
+                    "expression like `steps.first.text`, `length(items) > 2` or `a == 'b' and not c`)"
+                ),
+            ],
+            id="a folder as the file of an answer, and a power",
+        ),
+        pytest.param(
             "- name: a\n  type: file_ops\n  operation: copy\n  source: [ok.txt, ../no.txt]\n"
             "  destination: /tmp/",
             [

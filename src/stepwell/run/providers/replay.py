@@ -139,7 +139,11 @@ class Replay:
             self._known = {}
             return
         if (status.st_mtime_ns, status.st_size) != self._read:
-            self._known = self._exchanges()
+            try:
+                self._known = self._exchanges()
+            except OSError as error:
+                fault = f"file {self._shown} cannot be read: {(error.strerror or str(error)).lower()}"
+                raise ProviderError(self.name, Failure.NOT_FOUND, fault) from None
             self._read = (status.st_mtime_ns, status.st_size)
 
     def _exchanges(self) -> dict[str, list[Mapping[str, Any]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from os.path import normpath
 from typing import Any, Final, final
 
 from stepwell.check.file import hide
@@ -179,6 +180,9 @@ class _Check:
         elif isinstance(value, str):
             yield from self._refer.text(value, pointer, scope)
             yield from self._refer.path(value, pointer, reads=False)
+            if value.endswith("/") or normpath(value) == ".":
+                hint = "add the name of a file"
+                yield self._refer.finding_at("unusable-path", f"`{value}` is a folder", pointer, hint)
 
     def _strategy(self, name: str, pointer: Pointer) -> Iterator[Diagnostic]:
         from stepwell.run.providers.strategies import GROUP, STRATEGIES

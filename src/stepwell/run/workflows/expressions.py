@@ -256,6 +256,8 @@ def _tree(expression: str) -> nodes.Template:
                 noun = kind.__name__.lower()
                 hint = parenthesised(suggest(node.name, known) or f"available: {', '.join(sorted(known))}")
                 raise BadExpression(expression, f"uses the unknown {noun} `{node.name}`{hint}")
+    if isinstance(root, nodes.Pow) or root.find(nodes.Pow) is not None:
+        raise BadExpression(expression, "uses `**`, which is not allowed")
     for constant in [root, *root.find_all(nodes.Const)]:
         value = getattr(constant, "value", None)
         if isinstance(value, float) and not math.isfinite(value):

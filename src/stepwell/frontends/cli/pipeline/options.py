@@ -30,7 +30,7 @@ from stepwell.source import scalars
 from stepwell.source.diagnostic import Checked, Diagnostic, Severity
 from stepwell.source.errors import StepwellError, UnknownPipeline
 from stepwell.source.escape_control import visible
-from stepwell.source.spelling import closest, did_you_mean
+from stepwell.source.spelling import closest, did_you_mean, snake_case
 
 if TYPE_CHECKING:
     from stepwell.model import StepDefinition
@@ -73,7 +73,19 @@ def linked_of(registry: Registry, view: View | None, name: str) -> Linked:
         elsewhere = [
             workspace for workspace in registry.workspaces if name in registry.view(workspace).pipelines
         ]
-        if elsewhere:
+        skipped = next(
+            (
+                finding.span
+                for finding in view.diagnostics
+                if finding.severity is Severity.ERROR
+                and finding.span is not None
+                and Path(finding.span.path).stem == snake_case(name)
+            ),
+            None,
+        )
+        if skipped is not None:
+            hint = f"{skipped.path}:{skipped.line} has an error: run `stepwell check`"
+        elif elsewhere:
             hint = f"found with `--workspace {elsewhere[0]}`"
         elif error.suggestions:
             hint = did_you_mean(error.suggestions)
