@@ -103,13 +103,16 @@ def a_schema(draw: random.Random, depth: int = 0) -> Any:
 def test_any_schema_and_any_value_have_a_verdict_and_a_location(seed: int) -> None:
     draw = random.Random(seed)  # noqa: S311 - reproducible, not secret
     explained = 0
-    for _ in range(500):
+    for _ in range(800):
         schema, value = a_schema(draw), a_value(draw)
+        document = Document("registry.d/steps/a.yaml", "config: 1\n", {"config": value}, no_places)
+        about_schema = list(schema_errors.explain_schema(schema, lambda _, d=document: d, ("config",)))
         try:
             fits = compiled(schema).is_valid(value)
         except InvalidSchema:
+            assert about_schema, schema
             continue
-        document = Document("registry.d/steps/a.yaml", "config: 1\n", {"config": value}, no_places)
+        assert not about_schema, schema
         findings = list(
             schema_errors.explain_by(schema, "the step `A`", value, lambda _, d=document: d, ("config",))
         )
@@ -220,6 +223,8 @@ INVALID: list[tuple[dict[str, Any], list[str]]] = [
             "`properties.a` must be ",
         ],
     ),
+    ({"$defs": 3, "if": {"$ref": "#/$defs/a"}}, ["`#/$defs/a` does not exist", "`$defs` must be a mapping"]),
+    ({"$defs": {"a": {"$id": "urn:a", "$defs": {"b": True}, "$ref": "#/$defs/b"}}}, []),
     (
         {"pattern": "(", "patternProperties": {"[": True}},
         [

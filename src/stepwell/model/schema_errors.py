@@ -277,7 +277,7 @@ class _Explained:
         )
 
     def _reference(self) -> Iterator[Diagnostic]:
-        names = [f"#/$defs/{name}" for name in self._error.schema.get("$defs") or ()]
+        names = [f"#/$defs/{name}" for name in _inside(self._error.schema, ("$defs",))]
         reference, help_text = _shown(self._value), suggest(self._value, names) or None
         message = f"`{reference}` does not exist in the schema"
         if self._error.keyword == "externalReference":
@@ -410,7 +410,7 @@ class _Explained:
     def _token(self) -> str:
         span = self._span()
         written = span.text[span.column - 1 : span.end_column - 1] if span.line == span.end_line else ""
-        return written or str(self._value)
+        return written or _shown(self._value)
 
     def _owner(self) -> str:
         return f"`{_dotted(self._pointer)}`" if self._pointer else self._noun
@@ -544,10 +544,10 @@ def _dotted(pointer: Pointer) -> str:
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in pointer).lstrip(".")
 
 
-def _inside(data: Any, pointer: Pointer) -> Any:
+def _inside(data: Any, pointer: Pointer) -> Mapping[str, Any]:
     for step in pointer:
-        data = data.get(step, {}) if isinstance(data, Mapping) else {}
-    return data
+        data = data.get(step) if isinstance(data, Mapping) else None
+    return data if isinstance(data, Mapping) else {}
 
 
 def _listed(words: Iterable[str]) -> str:

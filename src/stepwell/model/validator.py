@@ -60,6 +60,8 @@ def validator(schema: Any) -> Validator:
     Raises:
         InvalidSchema: it is invalid, has external references or cannot be compiled.
     """
+    for reference in _dangling(schema):
+        raise InvalidSchema(f"the reference `{reference.value}` cannot be resolved", reference.pointer)
     try:
         import jsonschema_rs
     except ModuleNotFoundError:
@@ -94,14 +96,15 @@ def _refuse_to_fetch(uri: str) -> Any:
     raise ValueError(f"external references are not supported: {uri}")
 
 
-def _references(schema: Any, pointer: Pointer = ()) -> Iterator[tuple[Pointer, str]]:
-    """Yield each reference of a schema with its location."""
-    items = schema.items() if isinstance(schema, dict) else enumerate(schema)
-    for key, value in items:
+def _references(schema: Any, base: Any, pointer: Pointer = ()) -> Iterator[tuple[Pointer, str, Any]]:
+    """Yield each reference with its location and the schema that it is relative to."""
+    if isinstance(schema, dict) and isinstance(schema.get("$id"), str):
+        base = schema
+    for key, value in schema.items() if isinstance(schema, dict) else enumerate(schema):
         if key in ("$ref", "$dynamicRef") and isinstance(value, str):
-            yield (*pointer, key), value
+            yield (*pointer, key), value, base
         elif isinstance(value, (dict, list)) and key not in _NOT_SCHEMAS:
-            yield from _references(value, (*pointer, key))
+            yield from _references(value, base, (*pointer, key))
 
 
 def _anchors(schema: Any) -> Iterator[str]:
@@ -112,19 +115,27 @@ def _anchors(schema: Any) -> Iterator[str]:
             yield from _anchors(value)
 
 
+def _unquoted(fragment: str) -> str:
+    if "%" not in fragment:
+        return fragment
+    from urllib.parse import unquote  # slow to import, and hardly ever needed
+
+    return unquote(fragment)
+
+
 def _dangling(schema: Any) -> Iterator[SchemaError]:
     """Yield an error for each reference to another file or to a part that does not exist."""
     if not isinstance(schema, dict):
         return
-    from urllib.parse import unquote  # few schemas have references
-
-    anchors = frozenset(_anchors(schema))
-    for pointer, reference in _references(schema):
-        fragment = unquote(reference[1:])
+    for pointer, reference, base in _references(schema, schema):
+        fragment = _unquoted(reference[1:])
         steps = [step.replace("~1", "/").replace("~0", "~") for step in fragment.split("/")[1:]]
         if not reference.startswith("#"):
             yield SchemaError(pointer, "externalReference", None, reference, {})
-        elif fragment not in anchors if fragment[:1] not in ("", "/") else _at(schema, steps) is None:
+        elif fragment[:1] not in ("", "/"):
+            if fragment not in _anchors(base):
+                yield SchemaError(pointer, "danglingReference", None, reference, schema)
+        elif _at(base, steps) is None:
             yield SchemaError(pointer, "danglingReference", None, reference, schema)
 
 
@@ -294,8 +305,6 @@ def _in_python(schema: Any) -> _Python:
         Draft202012Validator.check_schema(python, format_checker=Draft202012Validator.FORMAT_CHECKER)
     except exceptions.SchemaError as error:
         raise InvalidSchema(error.message.partition("\n")[0], tuple(error.absolute_path)) from None
-    for reference in _dangling(schema):
-        raise InvalidSchema(f"the reference `{reference.value}` cannot be resolved", reference.pointer)
     types = Draft202012Validator.TYPE_CHECKER.redefine(
         "array", lambda _, value: isinstance(value, (list, tuple))
     )
