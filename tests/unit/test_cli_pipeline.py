@@ -125,6 +125,13 @@ def test_a_pipeline_is_shown_as_it_would_run(project: Project, run: Run) -> None
         (("show", "Nihgtly"), "no pipeline `Nihgtly` in the core (did you mean `Nightly`?)"),
         (("show", "Nightly", "--set", "limt=1"), "`Nightly` has no parameter `limt` (did you mean `limit`?)"),
         (("show", "Nightly", "--set", "limit"), "--set must be PARAMETER=VALUE, got `limit`"),
+        (
+            ("show", "Nightly", "--set", "limt=1", "--set", "limit"),
+            (
+                "`Nightly` has no parameter `limt` (did you mean `limit`?)\n"
+                "error: --set must be PARAMETER=VALUE, got `limit`"
+            ),
+        ),
         (("wier", "Nightly"), "unknown command `pipeline wier` (did you mean `wire`?)"),
         (("new", "Nightly"), f"pipeline `Nightly` already exists ({PATH})"),
         (("new", "A", "--step", "Loadin"), "no step `Loadin` in the core (did you mean `Loading`?)"),

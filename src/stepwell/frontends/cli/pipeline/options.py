@@ -112,21 +112,25 @@ def values_of(pipeline: Pipeline, settings: tuple[str, ...]) -> dict[str, Any]:
         UsageError: an option is not ``PARAMETER=VALUE``, the pipeline has no such parameter, or the value has
             another type than its default.
     """
-    values: dict[str, Any] = {}
-    for setting in settings:
-        name, equals, text = setting.partition("=")
-        if not equals or not name:
-            raise click.UsageError(f"--set must be PARAMETER=VALUE, got `{setting}`")
-        if name not in pipeline.parameters:
-            near = closest(name, pipeline.parameters)
-            listed = ", ".join(f"`{parameter}`" for parameter in pipeline.parameters) or "none"
-            hint = did_you_mean(near) or f"its parameters are {listed}"
-            raise click.UsageError(f"`{pipeline.name}` has no parameter `{name}` ({hint})")
-        try:
-            values[name] = scalars.typed(text, pipeline.parameters[name])
-        except ValueError as error:
-            raise click.UsageError(f"`--set {name}` {error}, got `{text}`") from None
+    mistakes = Mistakes()
+    values = dict(filter(None, (mistakes.collect(_value_of, pipeline, setting) for setting in settings)))
+    mistakes.report()
     return values
+
+
+def _value_of(pipeline: Pipeline, setting: str) -> tuple[str, Any]:
+    name, equals, text = setting.partition("=")
+    if not equals or not name:
+        raise click.UsageError(f"--set must be PARAMETER=VALUE, got `{setting}`")
+    if name not in pipeline.parameters:
+        near = closest(name, pipeline.parameters)
+        listed = ", ".join(f"`{parameter}`" for parameter in pipeline.parameters) or "none"
+        hint = did_you_mean(near) or f"its parameters are {listed}"
+        raise click.UsageError(f"`{pipeline.name}` has no parameter `{name}` ({hint})")
+    try:
+        return name, scalars.typed(text, pipeline.parameters[name])
+    except ValueError as error:
+        raise click.UsageError(f"`--set {name}` {error}, got `{text}`") from None
 
 
 F = TypeVar("F", bound=Callable[..., Any])
