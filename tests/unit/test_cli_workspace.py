@@ -936,6 +936,19 @@ def test_everything_is_checked_with_one_report(project: Project, run_stepwell: R
     assert (static.exit_code, "failed-" in static.stdout) == (1, False)
 
 
+def test_a_builder_that_cannot_be_imported_is_shown_at_its_line(
+    project: Project, run_stepwell: RunStepwell
+) -> None:
+    builder = "workspaces/dana/src/builders/dana_row_count.py"
+    root = project({"stepwell.toml": "[references]\nsource = ['src']\n", "src/x.py": ""})
+    assert run_stepwell("workspace", "new", "dana", cwd=root).exit_code == 0
+    (root / builder).write_text("import nowhere_at_all\n\n\nclass DanaRowCountStepBuilder:\n    pass\n")
+    output = run_stepwell("workspace", "check", "dana", cwd=root).stdout
+    assert "error[failed-builder]: " in output
+    assert f"--> {builder}:1:1\n" in output
+    assert " 1 | import nowhere_at_all\n" in output
+
+
 @pytest.mark.parametrize("words", ["check --report x.json", "check --all src", "check --all --format sarif"])
 def test_options_that_a_complete_check_lacks(project: Project, run_stepwell: RunStepwell, words: str) -> None:
     ran = run_stepwell(*words.split(), cwd=project({"src/x.py": ""}))

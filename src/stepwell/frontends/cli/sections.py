@@ -21,6 +21,7 @@ from stepwell.resolve.view import View
 from stepwell.source.diagnostic import Diagnostic, Severity, Span, in_order
 from stepwell.source.errors import ComponentError
 from stepwell.source.foreign_code import Contained, worded
+from stepwell.source.python.search import span_in
 
 __all__ = ["sections_of"]
 
@@ -110,7 +111,7 @@ class _View:
         for name, step in (view.steps if self._workspace is None else view.steps.above).items():
             components = view.components(name)
             if components["builder"].is_there:
-                yield from _built(view, step, has_config=components["config"].is_there)
+                yield from _built(self._project.root, view, step, components["config"].is_there)
 
     def _pipelines(self) -> Iterable[Diagnostic]:
         view = self._registry.view(self._workspace)
@@ -151,15 +152,14 @@ class _View:
             )
 
 
-def _built(view: View, step: StepDefinition, *, has_config: bool) -> Iterator[Diagnostic]:
+def _built(root: str, view: View, step: StepDefinition, has_config: bool) -> Iterator[Diagnostic]:
     """Load the builder of a step, and build its examples."""
     try:
         builder = view.load(step.name, "builder")
         config = view.load(step.name, "config") if has_config else dict
     except ComponentError as error:
-        yield Diagnostic(
-            "failed-builder", Severity.ERROR, str(error).partition("\n")[0], Span(error.path, error.line)
-        )
+        span = span_in(root, error.path, error.line, 1, 0)
+        yield Diagnostic("failed-builder", Severity.ERROR, str(error).partition("\n")[0], span)
         return
     for place, example in enumerate(step.examples or () if has_config else ()):
         with Contained() as contained:
