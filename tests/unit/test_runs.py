@@ -602,7 +602,10 @@ def test_a_pipeline_with_errors_is_not_reported_as_missing(
     project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = "name: Sums\ndescription: D.\nsteps: null\n"
-    root = project({**SUMS, "registry.d/pipelines/sums.yaml": text})
+    step = {"registry.d/steps/other.yaml": "name: Other\n"}
+    root = project({**SUMS, "registry.d/pipelines/sums.yaml": text, **step})
+    assert cli.run(["pipeline", "check", "Other", "--project", str(root)]) == 2
+    assert "no pipeline `Other` in the core (run `stepwell pipeline list`" in capsys.readouterr().err
     for words in (["pipeline", "check", "Sums"], ["pipeline", "run", "Sums"]):
         assert cli.run([*words, "--project", str(root)]) == 2
         expected = "no pipeline `Sums` in the core (registry.d/pipelines/sums.yaml:3 has an error: run"

@@ -79,6 +79,7 @@ def linked_of(registry: Registry, view: View | None, name: str) -> Linked:
                 for finding in view.diagnostics
                 if finding.severity is Severity.ERROR
                 and finding.span is not None
+                and "/pipelines/" in finding.span.path
                 and Path(finding.span.path).stem == snake_case(name)
             ),
             None,
