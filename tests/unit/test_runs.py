@@ -612,6 +612,13 @@ def test_a_pipeline_with_errors_is_not_reported_as_missing(
         assert expected in capsys.readouterr().err
 
 
+def test_a_run_refuses_a_broken_configuration(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    root = project({**SUMS, "stepwell.toml": f"{SUMS.get('stepwell.toml', '')}[runs]\nstore = 's3://'\n"})
+    for words in (["pipeline", "check", "Sums"], ["pipeline", "run", "Sums"]):
+        assert cli.run([*words, "--project", str(root)]) == 1
+        assert "error[wrong-form]: `runs.store` must be a URL" in "".join(capsys.readouterr())
+
+
 def wait_for(path: Path) -> str:
     """The text of a file that a script writes."""
     deadline = time.monotonic() + 60

@@ -192,7 +192,10 @@ class _Planning:
         self._unset = unset
         self._lacking: dict[str, list[Span]] = {}
         self._scripts = Scripts(registry)
-        self._problems: list[Diagnostic] = []
+        # With a broken configuration a run would use other settings than the written ones.
+        self._problems = [
+            finding for finding in registry.project.diagnostics if finding.severity is Severity.ERROR
+        ]
 
     def made(self) -> Checked[RunPlan]:
         pipeline = self._pipeline
