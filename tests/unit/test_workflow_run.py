@@ -34,6 +34,7 @@ def run(
 
     It returns the exit code, the output as JSON or text, and stderr.
     """
+    monkeypatch.setattr("stepwell.resolve.project_cache.any_declared", lambda *_: True)
     monkeypatch.setattr("stepwell.resolve.plugins.find_plugins", lambda: (PLUGIN,))
     monkeypatch.chdir(tmp_path)
 
